@@ -1,0 +1,46 @@
+"""The configuration of a run: `schema` says what there is, `load` reads it from YAML and overrides."""
+
+from artimuse.config.load import ConfigError, check_files, load_config, to_yaml
+from artimuse.config.schema import (
+    READOUT_LOSSES,
+    AesMMITSource,
+    ArtiMuseSource,
+    Config,
+    CustomSource,
+    DataConfig,
+    DemoConfig,
+    EvaluationConfig,
+    FGAestheticsSource,
+    LoraConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    ReadoutConfig,
+    RunConfig,
+    ScratchConfig,
+    SourceConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "READOUT_LOSSES",
+    "AesMMITSource",
+    "ArtiMuseSource",
+    "Config",
+    "ConfigError",
+    "CustomSource",
+    "DataConfig",
+    "DemoConfig",
+    "EvaluationConfig",
+    "FGAestheticsSource",
+    "LoraConfig",
+    "ModelConfig",
+    "ObjectiveConfig",
+    "ReadoutConfig",
+    "RunConfig",
+    "ScratchConfig",
+    "SourceConfig",
+    "TrainConfig",
+    "check_files",
+    "load_config",
+    "to_yaml",
+]

@@ -1,0 +1,228 @@
+"""Reading a recipe: YAML, then `section.key=value` overrides, then strict validation.
+
+Every fault of a configuration is a ConfigError whose message names the key, what was expected, what was
+found, and the nearest name where one was probably meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from artimuse.config.schema import Config, SourceBase
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; the message says what to change."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `1e-4` as a string and keeps the last of two equal keys; neither helps a recipe."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise ConfigError(f"{key}: given twice in the block that starts at line {line}")
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a recipe and apply overrides such as `train.steps=10` or `data.sources.0.weight=2`.
+
+    Raises:
+        ConfigError: for a missing file, YAML that does not parse, an unknown key, a wrong type, or
+            settings that do not fit each other.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such recipe{_suggest_file(path)}")
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: expected sections such as `run:` and `train:`, found {type(raw).__name__}")
+    for override in overrides:
+        _apply(raw, override)
+    try:
+        # JSON mode is strict about types, and still takes a list where a tuple is meant.
+        return Config.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        lines = [_describe(item) for item in error.errors()]
+        raise ConfigError(f"{path}: " + "\n  ".join(lines)) from error
+    except TypeError as error:
+        raise ConfigError(f"{path}: a value is of no type that a recipe may hold: {error}") from error
+
+
+def to_yaml(config: Config) -> str:
+    """The resolved configuration as YAML that `load_config` reads back to an equal object."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"override {override!r}: expected section.key=value")
+    place: Any = raw
+    *path, last = key.split(".")
+    for step in path:
+        if isinstance(place, list):
+            place = place[_index(place, step, key)]
+        else:
+            if not isinstance(place.get(step), dict | list):
+                place[step] = {}
+            place = place[step]
+    value = yaml.load(text, _Loader)
+    if isinstance(place, list):
+        place[_index(place, last, key)] = value
+    else:
+        place[last] = value
+    # The two ways to state a run's length replace each other, so that every recipe knows train.steps.
+    other = {"train.steps": "epochs", "train.epochs": "steps"}.get(key)
+    if other and value is not None:
+        raw["train"].pop(other, None)
+
+
+def _index(place: list[Any], step: str, key: str) -> int:
+    if not step.isdigit() or int(step) >= len(place):
+        raise ConfigError(f"override {key}: expected a number below {len(place)}, found {step!r}")
+    return int(step)
+
+
+def _describe(item: Any) -> str:
+    """One pydantic error as `key: what was expected, found what; did you mean ...`."""
+    location = tuple(part for part in item["loc"])
+    key = ".".join(str(part) for part in _visible(location))
+    if item["type"] == "extra_forbidden":
+        *parents, last = location
+        known = list(_known_keys(tuple(parents)))
+        close = difflib.get_close_matches(str(last), known, n=1, cutoff=0.5)
+        hint = f"; did you mean `{close[0]}`?" if close else f"; known here: {', '.join(known)}"
+        return f"{key}: unknown key{hint}"
+    if item["type"] == "missing":
+        return f"{key}: required, and not given"
+    message = item["msg"].removeprefix("Value error, ")
+    found = item["input"]
+    if item["type"] == "union_tag_invalid":
+        tags = re.findall(r"'([^']+)'", item["ctx"]["expected_tags"])
+        close = difflib.get_close_matches(item["ctx"]["tag"], tags, n=1, cutoff=0.4)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return f"{key}.format: expected one of {', '.join(tags)}, found {item['ctx']['tag']!r}{hint}"
+    if item["type"] == "value_error" or isinstance(found, dict):
+        return f"{key}: {message}" if key else message
+    text = f"{key}: {message}, found {found!r}"
+    if item["type"] == "literal_error" and isinstance(found, str):
+        choices = re.findall(r"'([^']+)'", item["ctx"]["expected"])
+        close = difflib.get_close_matches(found, choices, n=1, cutoff=0.4)
+        text += f"; did you mean {close[0]!r}?" if close else ""
+    return text
+
+
+def _visible(location: tuple[Any, ...]) -> Iterator[Any]:
+    """The location without the tags that pydantic puts in for discriminated unions."""
+    formats = (cls.model_fields["format"].annotation for cls in SourceBase.__subclasses__())
+    tags = {tag for annotation in formats for tag in get_args(annotation)}
+    previous: Any = None
+    for part in location:
+        if not (isinstance(previous, int) and part in tags):
+            yield part
+        previous = part
+
+
+def _known_keys(location: tuple[Any, ...]) -> Iterator[str]:
+    """The keys that the schema knows at a place."""
+    candidates: list[type[BaseModel]] = [Config]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        tagged = [
+            candidate
+            for candidate in candidates
+            if "format" in candidate.model_fields
+            and part in get_args(candidate.model_fields["format"].annotation)
+        ]
+        if tagged:
+            candidates = tagged
+            continue
+        found: list[type[BaseModel]] = []
+        for candidate in candidates:
+            if part in candidate.model_fields:
+                found.extend(_models(candidate.model_fields[part].annotation))
+        candidates = found
+    return iter(candidates[0].model_fields if candidates else ())
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Annotated, Union, UnionType, list):
+        for argument in get_args(annotation):
+            yield from _models(argument)
+
+
+def check_files(config: Config) -> None:
+    """Raise ConfigError for a file or folder that the configuration names and that is not there.
+
+    Demo data is drawn by the run itself, so with `data.demo` set its root may be absent.
+    """
+    base = config.model.base
+    if base is not None and _looks_local(base) and not Path(base).is_dir():
+        raise ConfigError(
+            f"model.base: no folder {base!r}{_suggest_file(Path(base))}; train it first, or name a "
+            "transformers folder or a hub id (owner/name)"
+        )
+    root = Path(config.data.root)
+    if config.data.demo is not None:
+        return
+    if not root.is_dir():
+        raise ConfigError(f"data.root: no folder {str(root)!r}{_suggest_file(root)}")
+    groups = {"data": config.data.sources, "evaluation": config.evaluation.sources}
+    for section, sources in groups.items():
+        for number, source in enumerate(sources):
+            for key, path in _paths(source):
+                if not (root / path).exists():
+                    raise ConfigError(
+                        f"{section}.sources.{number}.{key}: no such file: {root / path}"
+                        f"{_suggest_file(root / path)}"
+                    )
+
+
+def _paths(source: SourceBase) -> Iterator[tuple[str, str]]:
+    for key in ("images", "scores", "texts", "annotations", "table"):
+        value = getattr(source, key, None)
+        if value is not None:
+            yield key, value
+    for number, value in enumerate(getattr(source, "labels", ())):
+        yield f"labels.{number}", value
+
+
+def _looks_local(base: str) -> bool:
+    """A hub id is `owner/name`; anything absolute, dotted, deeper, or that exists is a path."""
+    return Path(base).exists() or base.startswith((".", "/", "~")) or base.count("/") != 1
+
+
+def _suggest_file(path: Path) -> str:
+    """`; did you mean X?` with the nearest name in the nearest existing folder."""
+    parent, name = path.parent, path.name
+    while not parent.exists() and parent != parent.parent:
+        parent, name = parent.parent, parent.name
+    names = sorted(p.name for p in parent.iterdir()) if parent.is_dir() else []
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {parent / close[0]}?" if close else ""

@@ -1,0 +1,284 @@
+"""One YAML file <-> one typed object. Strict: an unknown key is an error that suggests the nearest one.
+
+    config = load_config("configs/quickstart.yaml", ["train.steps=10"])
+    config.train.steps, to_yaml(config)
+
+No torch here: `--dry-run` and configuration errors answer in a moment. Every field is documented by the
+string under it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ScoreLossName = Literal["l1", "huber", "mse", "cross_entropy"]
+RankLossName = Literal["bradley_terry"]
+ReadoutKind = Literal["regression", "bins"]
+PromptName = Literal["plain"]
+
+# Which score losses a read-out's output admits: all give a score, only some a distribution over bins.
+READOUT_LOSSES: dict[str, tuple[str, ...]] = {
+    "regression": ("l1", "huber", "mse"),
+    "bins": ("l1", "huber", "mse", "cross_entropy"),
+}
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys and lax types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class RunConfig(Section):
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    """The run's name: its folder is folder/name."""
+    folder: str = "runs"
+    """Where run folders are made, relative to the working directory."""
+    seed: int = Field(default=0, ge=0)
+    """Every random number is derived from it."""
+    wandb: Literal["off", "offline", "online"] = "off"
+    """Also log to Weights & Biases."""
+
+
+class DemoConfig(Section):
+    seed: int = Field(default=0, ge=0)
+    """Seed of the drawing (not of the training)."""
+    scale: float = Field(default=1.0, gt=0)
+    """Number of scenes relative to the default of `scripts/make_demo_data.py`."""
+
+
+class SourceBase(Section):
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    """The data set's name; it prefixes sample ids."""
+    images: str
+    """Image folder, relative to data.root."""
+    weight: float = Field(default=1.0, gt=0)
+    """Share of a step's images relative to the other sources."""
+
+
+class ArtiMuseSource(SourceBase):
+    format: Literal["artimuse10k"]
+    scores: str | None = None
+    """Score list: JSON `[{"image", "gt_score"}]`, relative to data.root."""
+    texts: str | None = None
+    """Critiques: JSONL of LLaVA-style records, one per image and attribute."""
+    scale: tuple[float, float] = (0.0, 10.0)
+    """The stated ends of the scores' native scale."""
+
+    @model_validator(mode="after")
+    def _something(self) -> ArtiMuseSource:
+        if self.scores is None and self.texts is None:
+            raise ValueError("expected `scores`, `texts` or both, found neither")
+        return self
+
+
+class AesMMITSource(SourceBase):
+    format: Literal["aesmmit"]
+    annotations: str
+    """JSON list of LLaVA-style records with `type` and `qtype`."""
+
+
+class FGAestheticsSource(SourceBase):
+    format: Literal["fgaesthetics"]
+    labels: list[str] = Field(min_length=1)
+    """Six-column label files, relative to data.root."""
+
+
+class CustomSource(SourceBase):
+    format: Literal["custom"]
+    table: str
+    """CSV with the columns `image,score`, and optionally `series` and `category`."""
+    scale: tuple[float, float]
+    """The stated ends of the scores' scale."""
+
+
+SourceConfig = Annotated[
+    ArtiMuseSource | AesMMITSource | FGAestheticsSource | CustomSource,
+    Field(discriminator="format"),
+]
+
+
+class DataConfig(Section):
+    root: str
+    """Folder that all paths of the sources are relative to."""
+    demo: DemoConfig | None = None
+    """Draw the demo data into `root` before anything else, where it is not there yet."""
+    sources: list[SourceConfig] = Field(min_length=1)
+    """What is trained on."""
+    mixture: Literal["blend", "alternate"] = "blend"
+    """Every step holds all sources by weight, or one source after the other."""
+    validation_frac: float = Field(default=0.0, ge=0, lt=1)
+    """Share of every training source that is cut off for validation (by hash; a series is never cut)."""
+    questions_per_image: Literal["all"] | int = "all"
+    """Text questions of an image in a step: all, or so many drawn by seed (score questions always stay)."""
+    workers: int = Field(default=1, ge=0)
+    """Loader processes; the order of samples does not depend on them."""
+    check_images: bool = True
+    """Decode every image fully before training starts."""
+    max_bad_frac: float = Field(default=0.01, ge=0, le=1)
+    """A run stops when more of its images or annotation rows are bad; fewer are left out and listed."""
+
+    @model_validator(mode="after")
+    def _names(self) -> DataConfig:
+        names = [source.name for source in self.sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"sources: expected different names, found {names}")
+        if isinstance(self.questions_per_image, int) and self.questions_per_image < 1:
+            raise ValueError("questions_per_image: expected 'all' or a number of 1 or more")
+        return self
+
+
+class ScratchConfig(Section):
+    """A small InternVL of the real architecture with random weights and a tokenizer of its own."""
+
+    image_size: int = Field(default=112, gt=0, multiple_of=28)
+    vision_width: int = 96
+    vision_layers: int = 3
+    vision_heads: int = 4
+    language_width: int = 128
+    language_layers: int = 3
+    language_heads: int = 4
+    key_value_heads: int = 2
+    vocabulary: int = Field(default=800, ge=300)
+    """Size of the byte-level BPE vocabulary trained on the training texts (special tokens included)."""
+    initializer_range: float = Field(default=0.08, gt=0)
+    """Decides what a small model learns in minutes: transformers' .02 stays far behind."""
+
+
+class ReadoutConfig(Section):
+    kind: ReadoutKind = "regression"
+    hidden: int = Field(default=256, gt=0)
+    """Width of the float32 MLP."""
+    bins: int = Field(default=10, ge=2)
+    """Bins of the `bins` read-out."""
+
+
+class LoraConfig(Section):
+    rank: int = Field(default=16, gt=0)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    target: str | None = None
+    """Regular expression over module names; None is the family's own (the language model's linears)."""
+    projector: bool = False
+    """Train the projector fully beside the adapter."""
+
+
+class ModelConfig(Section):
+    base: str | None = None
+    """A model folder of this project, a transformers folder, or a hub id."""
+    scratch: ScratchConfig | None = None
+    """Build a small model instead of loading a base."""
+    image_size: int | None = None
+    """Side of the square tile in pixels; None keeps the base's."""
+    tuning: Literal["full", "lora"] = "full"
+    lora: LoraConfig = LoraConfig()
+    readout: ReadoutConfig | None = None
+    """None keeps the read-out of a base that has one, else `regression`."""
+    aspects: list[str] = Field(default=["overall"], min_length=1)
+    """What the model scores; one read-out output each."""
+    prompt: PromptName = "plain"
+    links: bool = True
+    """Learn an affine link per data set where several have score labels."""
+
+    @model_validator(mode="after")
+    def _origin(self) -> ModelConfig:
+        if (self.base is None) == (self.scratch is None):
+            raise ValueError("expected exactly one of `base` (a folder or hub id) and `scratch`")
+        if self.tuning == "lora" and self.base is None:
+            raise ValueError("tuning: 'lora' adapts a `base`; a model from `scratch` is tuned 'full'")
+        return self
+
+
+class ObjectiveConfig(Section):
+    text: float = Field(default=1.0, ge=0)
+    """Weight of the text loss (next-token cross-entropy)."""
+    text_per: Literal["token", "answer"] = "token"
+    score: float = Field(default=1.0, ge=0)
+    """Weight of the score loss."""
+    score_loss: ScoreLossName = "huber"
+    rank: float = Field(default=1.0, ge=0)
+    """Weight of the rank loss."""
+    rank_loss: RankLossName = "bradley_terry"
+    tau: float = Field(default=100 / 9, gt=0)
+    """Rank losses run on score/tau; 100/9 reproduces FGAesQ's scale of 1..10."""
+
+    @model_validator(mode="after")
+    def _any(self) -> ObjectiveConfig:
+        if self.text == self.score == self.rank == 0:
+            raise ValueError("expected a positive weight for text, score or rank, found 0 for all")
+        return self
+
+
+class TrainConfig(Section):
+    steps: int | None = Field(default=None, gt=0)
+    """Optimizer steps; or give epochs."""
+    epochs: float | None = Field(default=None, gt=0)
+    """Passes over the first source."""
+    batch_images: int = Field(default=16, gt=0)
+    """Images of an optimizer step, over all processes and micro-batches."""
+    accumulation: int = Field(default=1, gt=0)
+    """Micro-batches that each process cuts its share of a step into."""
+    row_tokens: int | None = Field(default=None, gt=0)
+    """Pack several images' trees into rows of at most so many tokens; None is one tree a row."""
+    lr: float = Field(default=1e-4, gt=0)
+    readout_lr: float | None = Field(default=None, gt=0)
+    """Learning rate of the read-out and links; None is lr."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_frac: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the steps with a linearly rising learning rate."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float | None = Field(default=1.0, gt=0)
+    """Largest norm of the whole gradient."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_every: int = Field(default=200, gt=0)
+    """Steps between checkpoints; the last step always has one."""
+    checkpoints_kept: int = Field(default=3, ge=3)
+    log_every: int = Field(default=1, gt=0)
+    """Steps between rows of metrics.jsonl."""
+    threads: int | None = Field(default=None, gt=0)
+    """CPU threads of torch; None leaves its default."""
+
+    @model_validator(mode="after")
+    def _length(self) -> TrainConfig:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("expected exactly one of `steps` and `epochs`")
+        return self
+
+
+class EvaluationConfig(Section):
+    sources: list[SourceConfig] = []
+    """Held-out data; with data.validation_frac the validation cut is used where this is empty."""
+    batch_images: int = Field(default=32, gt=0)
+    baselines: list[Literal["untrained", "pixels"]] = []
+    """Rows of the table beside the model: itself before training; a linear fit on pixel statistics."""
+    critique: bool = False
+    """Print one critique that the model writes beside what the annotation says."""
+
+
+class Config(Section):
+    run: RunConfig
+    data: DataConfig
+    model: ModelConfig
+    objective: ObjectiveConfig = ObjectiveConfig()
+    train: TrainConfig
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Config:
+        readout = self.model.readout
+        if readout is not None and self.objective.score > 0:
+            allowed = READOUT_LOSSES[readout.kind]
+            if self.objective.score_loss not in allowed:
+                raise ValueError(
+                    f"objective.score_loss: {self.objective.score_loss!r} does not work with "
+                    f"model.readout.kind {readout.kind!r}; expected one of {', '.join(allowed)}"
+                )
+        return self
+
+    @property
+    def run_folder(self) -> Path:
+        return Path(self.run.folder) / self.run.name

@@ -1,0 +1,1 @@
+"""Checks of the data before anything is trained: which images decode, and what is left out."""

@@ -1,0 +1,230 @@
+"""From samples to a Batch: conversations, trees, rows.
+
+`Collator` knows a family, a prompt protocol and the model's aspects, and nothing of order, steps or
+processes; training, evaluation and scoring all go through it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from artimuse.batch import PADDING, Batch
+from artimuse.data.images import read_image
+from artimuse.data.tree import Conversation, Family, Tree, build_tree
+from artimuse.prompts import PromptProtocol
+from artimuse.records import Pair, Question, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A sample with the questions that are asked of it this time."""
+
+    sample: Sample
+    questions: tuple[Question, ...]
+
+
+@dataclass(slots=True)
+class _Placed:
+    """A tree with what belongs to it, and where in the batch it was laid."""
+
+    item: Item
+    tree: Tree
+    pixels: list[Tensor]
+    row: int = 0
+    offset: int = 0
+    number: int = 0
+
+
+class Collator:
+    """Turns items into one Batch.
+
+    Args:
+        family: tokenizes and preprocesses.
+        protocol: the wordings of score questions.
+        aspects: the model's aspects; a score question asks about one of them.
+        datasets: names in the order of the model's affine links.
+        text_per: weight of a target: 1 ("token"), or 1/length of its answer ("answer").
+        row_tokens: lay several trees into rows of at most so many tokens; None is one tree a row.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        *,
+        protocol: PromptProtocol,
+        aspects: Sequence[str],
+        datasets: Sequence[str],
+        text_per: Literal["token", "answer"] = "token",
+        row_tokens: int | None = None,
+    ) -> None:
+        self.family = family
+        self.protocol = protocol
+        self.aspects = {aspect: number for number, aspect in enumerate(aspects)}
+        self.datasets = {name: number for number, name in enumerate(datasets)}
+        self.text_per = text_per
+        self.row_tokens = row_tokens
+
+    def __call__(self, items: Sequence[Item], pairs: Sequence[Pair] = ()) -> Batch:
+        """Items and the pairs among their samples -> a Batch of their trees, in rows.
+
+        Raises:
+            ImageError: for an image that cannot be read.
+            ValueError: for a score question about an aspect that the model does not have, or a pair of
+                a sample that is not among the items or has no overall score question.
+        """
+        placed = [self._place(item) for item in items]
+        rows = _lay_out(placed, self.row_tokens)
+        length = max((row[-1].offset + len(row[-1].tree) for row in rows), default=0)
+        axes = len(placed[0].tree.positions) if placed else 1
+        tokens = {
+            "input_ids": np.zeros((len(rows), length), dtype=np.int64),
+            "tree": np.full((len(rows), length), PADDING, dtype=np.int64),
+            "branch": np.zeros((len(rows), length), dtype=np.int64),
+            "positions": np.zeros((axes, len(rows), length), dtype=np.int64),
+        }
+        ordered = [tree for row in rows for tree in row]
+        for entry in ordered:
+            place = slice(entry.offset, entry.offset + len(entry.tree))
+            tokens["input_ids"][entry.row, place] = entry.tree.ids
+            tokens["tree"][entry.row, place] = entry.number
+            tokens["branch"][entry.row, place] = entry.tree.branch
+            tokens["positions"][:, entry.row, place] = entry.tree.positions
+        return Batch(
+            **{name: torch.from_numpy(array) for name, array in tokens.items()},
+            images=self.family.collate_images([p for entry in ordered for p in entry.pixels]),
+            **self._targets(ordered, length),
+            **self._readouts(ordered, length, pairs),
+        )
+
+    def conversation(self, question: Question, image_tokens: Sequence[int]) -> Conversation:
+        """One question, tokenized."""
+        prompt = self.family.prompt_ids(self.wording(question), image_tokens)
+        if question.kind == "score":
+            return Conversation(prompt, None)
+        if question.answer is None:
+            raise ValueError(f"question {question.text!r}: expected an answer to supervise, found none")
+        return Conversation(prompt, self.family.answer_ids(question.answer))
+
+    def wording(self, question: Question) -> str:
+        """What is asked; a score question without a text of its own takes the protocol's."""
+        if question.text or question.kind != "score":
+            return question.text
+        assert question.aspect is not None
+        return self.protocol.score(question.aspect)
+
+    def _place(self, item: Item) -> _Placed:
+        images = [read_image(path) for path in item.sample.images]
+        image_tokens = [self.family.image_tokens(image.size) for image in images]
+        tree = build_tree(
+            [self.conversation(question, image_tokens) for question in item.questions], self.family
+        )
+        return _Placed(item, tree, [self.family.pixels(image) for image in images])
+
+    def _targets(self, ordered: Sequence[_Placed], length: int) -> dict[str, Tensor]:
+        supervised, targets, weights = [], [], []
+        for entry in ordered:
+            supervised.append(entry.row * length + entry.offset + entry.tree.supervised)
+            targets.append(entry.tree.targets)
+            weights.append(self.target_weights(entry.tree.answer))
+        return {
+            "supervised": torch.from_numpy(_joined(supervised)),
+            "targets": torch.from_numpy(_joined(targets)),
+            "weights": torch.from_numpy(_joined(weights).astype(np.float32)),
+        }
+
+    def target_weights(self, answer: np.ndarray) -> np.ndarray:
+        """(S) weights of a tree's targets, from which answer each belongs to."""
+        if self.text_per == "token" or not len(answer):
+            return np.ones(len(answer))
+        return 1.0 / np.bincount(answer)[answer]
+
+    def _readouts(
+        self, ordered: Sequence[_Placed], length: int, pairs: Sequence[Pair]
+    ) -> dict[str, Tensor]:
+        index: list[int] = []
+        asked: list[tuple[Sample, Question]] = []
+        for entry in ordered:
+            index += (entry.row * length + entry.offset + entry.tree.readouts).tolist()
+            asked += [(entry.item.sample, q) for q in entry.item.questions if q.kind == "score"]
+        labels = [question.label for _, question in asked]
+        grades = [len(label.histogram or ()) if label else 0 for label in labels]
+        histogram = np.zeros((len(asked), max(grades, default=0)), dtype=np.float32)
+        for number, label in enumerate(labels):
+            if label and label.histogram:
+                votes = np.asarray(label.histogram)
+                histogram[number, : len(votes)] = votes / votes.sum()
+        names = [sample.series for sample, _ in asked]
+        known = {name: number for number, name in enumerate(dict.fromkeys(n for n in names if n))}
+        std = [math.nan if not label or label.std_0_100 is None else label.std_0_100 for label in labels]
+        return {
+            "readouts": torch.tensor(index, dtype=torch.int64),
+            "aspect": torch.tensor([self._aspect(q) for _, q in asked], dtype=torch.int64),
+            "dataset": torch.tensor(
+                [self.datasets.get(sample.dataset, -1) for sample, _ in asked], dtype=torch.int64
+            ),
+            "series": torch.tensor([known.get(n or "", -1) for n in names], dtype=torch.int64),
+            "labeled": torch.tensor([label is not None for label in labels], dtype=torch.bool),
+            "mean": torch.tensor(
+                [label.score_0_100 if label else 0.0 for label in labels], dtype=torch.float32
+            ),
+            "std": torch.tensor(std, dtype=torch.float32),
+            "histogram": torch.from_numpy(histogram),
+            "grades": torch.tensor(grades, dtype=torch.int64),
+            **self._pairs(asked, pairs),
+        }
+
+    def _aspect(self, question: Question) -> int:
+        if question.aspect not in self.aspects:
+            raise ValueError(
+                f"score question about {question.aspect!r}: this model scores {', '.join(self.aspects)}; "
+                "name the aspect in model.aspects"
+            )
+        return self.aspects[question.aspect]
+
+    def _pairs(
+        self, asked: Sequence[tuple[Sample, Question]], pairs: Sequence[Pair]
+    ) -> dict[str, Tensor]:
+        overall = next(iter(self.aspects))
+        place = {s.id: n for n, (s, question) in enumerate(asked) if question.aspect == overall}
+        missing = [i for pair in pairs for i in (pair.first, pair.second) if i not in place]
+        if missing:
+            raise ValueError(f"pair: {missing[0]!r} has no {overall!r} score question in this batch")
+        return {
+            "pairs": torch.tensor(
+                [(place[p.first], place[p.second]) for p in pairs], dtype=torch.int64
+            ).reshape(-1, 2),
+            "pair_probability": torch.tensor([p.probability for p in pairs], dtype=torch.float32),
+        }
+
+
+def _lay_out(placed: Sequence[_Placed], row_tokens: int | None) -> list[list[_Placed]]:
+    """Give every tree its row: one each, or the first row with room (first fit, longest first)."""
+    order = list(placed)
+    if row_tokens is not None:
+        order.sort(key=lambda entry: -len(entry.tree))
+    rows: list[list[_Placed]] = []
+    used: list[int] = []
+    for entry in order:
+        size = len(entry.tree)
+        room = [r for r in range(len(rows)) if row_tokens and used[r] + size <= row_tokens]
+        if room:
+            row = room[0]
+        else:
+            row = len(rows)
+            rows.append([])
+            used.append(0)
+        entry.row, entry.offset, entry.number = row, used[row], len(rows[row])
+        rows[row].append(entry)
+        used[row] += size
+    return rows
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)

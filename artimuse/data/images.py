@@ -1,0 +1,161 @@
+"""Reading an image: one function, the same in training, checking and scoring.
+
+Its choices are part of a model's contract:
+
+- every pixel is decoded: what is truncated, damaged or empty is an ImageError and never filled up;
+- the EXIF orientation is applied (unreadable EXIF is no orientation), colour profiles are not;
+- transparent pixels are composited over white; CMYK, palette and grey become RGB;
+- grey of 16 bits is scaled to 8 by its whole range, so that 65535 is 255;
+- of an animation, the first frame is read;
+- more than MAX_PIXELS is an error, before any pixel is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+from artimuse.records import DataError
+
+MAX_PIXELS = 89_478_485
+"""Width times height: PIL's own limit against decompression bombs (256 MiB as RGB)."""
+
+# Named, because PIL would also try formats that start other programs (EPS runs Ghostscript).
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+
+# As ImageOps.exif_transpose has it; that also rewrites the EXIF block, and fails on odd ones.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+class ImageError(DataError):
+    """An image that cannot be used: `file: kind: expected ..., found ...; what to do`."""
+
+
+def read_image(path: str | os.PathLike[str]) -> Image.Image:
+    """The whole image, upright, as RGB, without metadata.
+
+    Not for several threads at once: Python's warning filters are shared between threads.
+
+    Raises:
+        ImageError: for a file that is missing, empty, not an image, truncated, damaged, of more
+            than MAX_PIXELS, or of a pixel format without a defined range.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise _error(path, "not a file: expected an image file, found a folder", "name a file")
+        if size == 0:
+            raise _error(path, "empty file: expected an image, found 0 bytes", "copy it again")
+        with _strict(), Image.open(path, formats=FORMATS) as image:
+            _check_size(path, image)
+            image.load()
+            return _to_rgb(path, _upright(image))
+    except ImageError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        reason = "missing file: expected an image, found nothing there"
+        raise _error(path, reason, "check the image folder of the source") from None
+    except PermissionError:
+        raise _error(path, "no permission: expected a readable file", "change its mode") from None
+    except UnidentifiedImageError:
+        reason = f"not an image: expected one of {', '.join(FORMATS)}, found other bytes"
+        raise _error(path, reason, "convert or remove it") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _error(path, f"too large: {error}", "scale it down") from None
+    # PIL's decoders raise OSError, SyntaxError, struct.error, zlib.error and more for damaged
+    # bytes.
+    except Exception as error:
+        reason = f"truncated or damaged: expected a complete image, found: {error}"
+        raise _error(path, reason, "copy it again, or remove it") from error
+
+
+def _error(path: Path, reason: str, remedy: str) -> ImageError:
+    return ImageError(f"{path}: {reason}; {remedy}")
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """No filled-up truncation, whatever another library has set; a bomb is an error.
+
+    PIL's other warnings are about metadata (corrupt EXIF, odd TIFF tags), which says nothing of the
+    pixels.
+    """
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _check_size(path: Path, image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        reason = f"too large: expected at most {MAX_PIXELS} pixels, found {width} x {height}"
+        raise _error(path, reason, "scale it down")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    # Damaged EXIF raises anything, SyntaxError or struct.error; viewers show the pixels as stored.
+    except Exception:
+        return image
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        image = _from_16_bits(path, image)
+    if image.mode == "F":
+        reason = "pixel format: expected 8 or 16 bits a channel, found floats of unknown range"
+        raise _error(path, reason, "save it with 8 bits")
+    if image.mode in _ALPHA or "transparency" in image.info:
+        if image.mode == "La":
+            image = image.convert("LA")
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        rgb = Image.alpha_composite(white, image).convert("RGB")
+    else:
+        rgb = image.convert("RGB")
+    # Metadata that stayed would have the image turned a second time by whoever looks at it next.
+    rgb.info = {}
+    return rgb
+
+
+def _from_16_bits(path: Path, image: Image.Image) -> Image.Image:
+    """Grey of 16 bits (PIL's `I;16...`, or `I`, stored in 32) as grey of 8, rounded to nearest."""
+    values = np.asarray(image).astype(np.int64)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        reason = f"pixel format: expected values of 16 bits, found {low}..{high}"
+        raise _error(path, reason, "save it with 8 or 16 bits")
+    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    # A 16-bit PNG may name one grey value transparent.
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        mask = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+        return Image.merge("LA", (grey, mask))
+    return grey

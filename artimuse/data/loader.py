@@ -1,0 +1,186 @@
+"""The way of a sample: order -> questions -> shares -> batches, a whole optimizer step at a time.
+
+`StepDataset[k]` is everything one process needs for optimizer step k: its micro-batches and the step's
+global counts. It depends on nothing but its arguments and k, so loader workers, resuming, and the number of
+processes change nothing about which samples make up a step.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from artimuse.batch import Batch, Counts
+from artimuse.data.collate import Collator, Item
+from artimuse.data.order import Order, Unit
+from artimuse.records import Pair, Question, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one micro-batch of one process holds. A dummy has weight 0 everywhere."""
+
+    items: tuple[Item, ...]
+    pairs: tuple[Pair, ...]
+    dummy: bool = False
+
+
+@dataclass(slots=True)
+class StepData:
+    """One optimizer step, as one process sees it."""
+
+    step: int
+    micro_batches: list[Batch]
+    counts: Counts
+    sample_ids: list[list[str]]  # per micro-batch, for messages
+
+    def pin_memory(self) -> StepData:
+        return replace(self, micro_batches=[batch.pin_memory() for batch in self.micro_batches])
+
+
+class StepDataset(Dataset[StepData]):
+    """Map-style data set of optimizer steps.
+
+    Args:
+        order: which units make up a step.
+        collate: makes batches of them.
+        seed: with the step and the sample's id decides which questions are drawn.
+        questions_per_image: text questions of an image in a step; score questions always stay.
+        accumulation, processes, process: how a step is cut, and which part this process gets.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        collate: Collator,
+        *,
+        seed: int,
+        questions_per_image: Literal["all"] | int = "all",
+        accumulation: int = 1,
+        processes: int = 1,
+        process: int = 0,
+    ) -> None:
+        self.order = order
+        self.collate = collate
+        self.seed = seed
+        self.questions_per_image = questions_per_image
+        self.accumulation = accumulation
+        self.processes = processes
+        self.process = process
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, step: int) -> StepData:
+        shares = self.shares(step)
+        # Micro-batch m of process r is share m * processes + r.
+        own = shares[self.process :: self.processes]
+        return StepData(
+            step=step,
+            micro_batches=[self._batch(share) for share in own],
+            counts=self.counts(shares),
+            sample_ids=[[item.sample.id for item in share.items] for share in own],
+        )
+
+    def shares(self, step: int) -> list[Share]:
+        """The whole step, cut into processes x accumulation shares of about equal cost.
+
+        A unit is never cut. The next largest unit goes to the share with the least so far; ties go by
+        index, so the cut is the same in every process.
+        """
+        number = self.processes * self.accumulation
+        asked = [
+            (unit, tuple(Item(s, self.draw(s, step)) for s in unit.samples))
+            for unit in self.order.step(step)
+        ]
+        costs = [self._cost(items) for _, items in asked]
+        loads = [(0, share) for share in range(number)]
+        chosen: list[list[int]] = [[] for _ in range(number)]
+        for index in sorted(range(len(asked)), key=lambda i: (-costs[i], i)):
+            load, share = heapq.heappop(loads)
+            chosen[share].append(index)
+            heapq.heappush(loads, (load + costs[index], share))
+        smallest = min(range(len(asked)), key=lambda i: (costs[i], i))
+        return [self._share(asked, sorted(indices), smallest) for indices in chosen]
+
+    def draw(self, sample: Sample, step: int) -> tuple[Question, ...]:
+        """The questions of a sample in a step: score questions, and text questions as configured."""
+        text = [number for number, q in enumerate(sample.questions) if q.kind != "score"]
+        wanted = self.questions_per_image
+        if wanted == "all" or len(text) <= wanted:
+            return sample.questions
+        rng = np.random.default_rng([self.seed, step, zlib.crc32(sample.id.encode())])
+        kept = set(rng.choice(text, size=wanted, replace=False).tolist())
+        return tuple(
+            q for n, q in enumerate(sample.questions) if q.kind == "score" or n in kept
+        )
+
+    def counts(self, shares: Sequence[Share]) -> Counts:
+        """The step's denominators, over all its shares."""
+        items = [item for share in shares if not share.dummy for item in share.items]
+        tokens = 0.0
+        for item in items:
+            for question in item.questions:
+                if question.kind != "score" and question.answer is not None:
+                    per_answer = self.collate.text_per == "answer"
+                    length = len(self.collate.family.answer_ids(question.answer))
+                    tokens += 1.0 if per_answer else length
+        return Counts(
+            tokens=tokens,
+            readouts=sum(q.label is not None for item in items for q in item.questions),
+            pairs=sum(len(share.pairs) for share in shares),
+            images=sum(len(item.sample.images) for item in items),
+        )
+
+    def _share(
+        self,
+        asked: Sequence[tuple[Unit, tuple[Item, ...]]],
+        indices: Sequence[int],
+        smallest: int,
+    ) -> Share:
+        if not indices:
+            # An empty share must still take part in every collective: a dummy row of weight 0.
+            return Share(asked[smallest][1][:1], (), dummy=True)
+        items = tuple(item for index in indices for item in asked[index][1])
+        return Share(items, tuple(pair for index in indices for pair in asked[index][0].pairs))
+
+    def _batch(self, share: Share) -> Batch:
+        batch = self.collate(share.items, share.pairs)
+        if share.dummy:
+            batch.weights.zero_()
+            batch.labeled.zero_()
+        return batch
+
+    def _cost(self, items: Sequence[Item]) -> int:
+        """A stand-in for a unit's tokens that needs no tokenizer: characters, and a prefix per image."""
+        text = sum(len(q.text) + len(q.answer or "") for item in items for q in item.questions)
+        return text + 400 * sum(len(item.sample.images) for item in items)
+
+
+def step_loader(
+    dataset: StepDataset, *, start: int, workers: int, pin_memory: bool = False
+) -> Iterator[StepData]:
+    """Steps start, start + 1, ... in order, prepared ahead by worker processes."""
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=range(start, len(dataset)),
+        num_workers=workers,
+        pin_memory=pin_memory,
+        # Fork would copy torch's thread pools; each worker needs one thread and starts clean.
+        worker_init_fn=_one_thread if workers else None,
+        persistent_workers=False,
+        prefetch_factor=4 if workers else None,
+    )
+    return iter(loader)
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,178 @@
+"""Which samples make up optimizer step k: a pure function of (seed, k) and the data.
+
+    order = Order([units_of_source_a, units_of_source_b], weights=[2, 1], batch_images=16, seed=0)
+    order.step(120)        # the same units whatever ran before, on any number of processes or workers
+
+A *unit* is what is never cut: a single image, or a whole series with its pairs. Every source walks through
+its own passes; pass p of a source is one seeded permutation of its units, so a unit appears exactly once
+per pass, and the position of a source before step k is a closed formula.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from artimuse.records import Pair, Sample, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A single image, or a whole series (samples of one series id with all its pairs)."""
+
+    samples: tuple[Sample, ...]
+    pairs: tuple[Pair, ...] = ()
+
+    @property
+    def images(self) -> int:
+        return sum(len(sample.images) for sample in self.samples)
+
+
+def units(source: Source) -> list[Unit]:
+    """Group a source into units, in the order in which the loader yields them.
+
+    Raises:
+        ValueError: for a pair whose images are not two samples of one series.
+    """
+    members: dict[str, list[Sample]] = {}
+    for sample in source.samples:
+        key = f"series\0{sample.series}" if sample.series is not None else f"sample\0{sample.id}"
+        members.setdefault(key, []).append(sample)
+    home = {sample.id: key for key, samples in members.items() for sample in samples}
+    pairs: dict[str, list[Pair]] = {}
+    for pair in source.pairs:
+        key = home.get(pair.first)
+        if key is None or home.get(pair.second) != key:
+            raise ValueError(
+                f"{source.name}: pair {pair.first} | {pair.second}: expected two images of one series"
+            )
+        pairs.setdefault(key, []).append(pair)
+    return [Unit(tuple(samples), tuple(pairs.get(key, ()))) for key, samples in members.items()]
+
+
+class Order:
+    """The order of samples of a mixture.
+
+    Args:
+        sources: per source its units.
+        weights: per source its share of a step's images (blend), or of the steps (alternate).
+        batch_images: images of a step, on average: units are whole.
+        seed: every permutation derives from it.
+        mixture: "blend" puts every source into every step; "alternate" gives each step to one source.
+        epochs: end after so many passes of the first source (the last step may be incomplete).
+        steps: end after so many steps.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Sequence[Unit]],
+        *,
+        weights: Sequence[float],
+        batch_images: int,
+        seed: int,
+        mixture: Literal["blend", "alternate"] = "blend",
+        epochs: float | None = None,
+        steps: int | None = None,
+    ) -> None:
+        empty = [number for number, source in enumerate(sources) if not source]
+        if empty or not sources:
+            raise ValueError(f"order: expected every source to hold images, found none in {empty}")
+        self.sources = [list(source) for source in sources]
+        self.seed = seed
+        self.mixture = mixture
+        exact = [Fraction(str(weight)) for weight in weights]
+        self._share = [weight / sum(exact) for weight in exact]
+        self._cycle = _cycle(self._share) if mixture == "alternate" else ()
+        # Units per step of a source: images wanted, divided by the mean images of its units.
+        self._rate = [
+            self._wanted_images(number, batch_images) * len(source) / sum(u.images for u in source)
+            for number, source in enumerate(self.sources)
+        ]
+        self._limit = None if epochs is None else max(1, round(epochs * len(self.sources[0])))
+        if steps is None and self._limit is None:
+            raise ValueError("order: expected `steps` or `epochs`")
+        self.steps = steps if steps is not None else self._steps_until_limit()
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def step(self, k: int) -> list[Unit]:
+        """The units of step k (counted from 0), grouped by source.
+
+        Raises:
+            IndexError: for a step outside 0..len - 1.
+        """
+        if not 0 <= k < self.steps:
+            raise IndexError(f"step {k} of a run of {self.steps}")
+        chosen: list[Unit] = []
+        for number in range(len(self.sources)):
+            for position in range(self.position(number, k), self.position(number, k + 1)):
+                chosen.append(self.unit(number, position))
+        return chosen
+
+    def unit(self, source: int, position: int) -> Unit:
+        """The unit at a position of a source's endless walk: pass = position // units."""
+        number = len(self.sources[source])
+        walk = _permutation(self.seed, source, position // number, number)
+        return self.sources[source][walk[position % number]]
+
+    def position(self, source: int, k: int) -> int:
+        """How many units of a source are used before step k."""
+        turns = Fraction(k) if self.mixture == "blend" else Fraction(self._turns(source, k))
+        # Rounding a running product, rather than each step, neither drops nor repeats a unit. Half a
+        # unit is added so that a source of less than one unit a step starts in the middle of its gap.
+        position = int(turns * self._rate[source] + Fraction(1, 2))
+        if source == 0 and self._limit is not None:
+            position = min(position, self._limit)
+        return position
+
+    def _wanted_images(self, source: int, batch_images: int) -> Fraction:
+        return batch_images * (self._share[source] if self.mixture == "blend" else Fraction(1))
+
+    def _turns(self, source: int, k: int) -> int:
+        """Steps below k that belong to a source when sources alternate."""
+        whole, rest = divmod(k, len(self._cycle))
+        return whole * self._cycle.count(source) + self._cycle[:rest].count(source)
+
+    def _steps_until_limit(self) -> int:
+        assert self._limit is not None
+        low, high = 0, 1
+        while self.position(0, high) < self._limit:
+            low, high = high, high * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.position(0, middle) < self._limit:
+                low = middle
+            else:
+                high = middle
+        return high
+
+
+@lru_cache(maxsize=16)
+def _permutation(seed: int, source: int, number_of_pass: int, units: int) -> np.ndarray:
+    return np.random.default_rng([seed, source, number_of_pass]).permutation(units)
+
+
+def _cycle(shares: Sequence[Fraction], longest: int = 1000) -> tuple[int, ...]:
+    """The owners of the steps of one period when sources alternate by weight, evenly spread.
+
+    Each step goes to the source that is furthest behind its share: with equal weights that is one source
+    after the other; with 2 : 1 it is 0, 1, 0.
+    """
+    period = math.lcm(*(share.denominator for share in shares))
+    if period > longest:
+        raise ValueError(
+            "alternating sources: expected weights in a simple ratio such as 2 : 1, found shares "
+            + ", ".join(f"{float(share):g}" for share in shares)
+        )
+    owners: list[int] = []
+    for step in range(1, period + 1):
+        behind = [share * step - owners.count(n) for n, share in enumerate(shares)]
+        owners.append(max(range(len(shares)), key=lambda n: (behind[n], -n)))
+    return tuple(owners)

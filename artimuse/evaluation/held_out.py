@@ -1,0 +1,178 @@
+"""Held-out sources -> prediction rows -> metrics: what a run ends with.
+
+Works on anything that answers items (`Scorer`), and on the baselines: the model before training,
+and a linear fit on pixel statistics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from artimuse.data.collate import Item
+from artimuse.evaluation.metrics import Metric
+from artimuse.evaluation.pixels import PixelBaseline
+from artimuse.evaluation.predictions import Kind, Prediction
+from artimuse.evaluation.results import (
+    PREDICTIONS,
+    compute_metrics,
+    results_json,
+    write_predictions,
+    write_results,
+)
+from artimuse.inference.scorer import Scorer
+from artimuse.records import OVERALL, Sample, Source
+
+
+def predict(scorer: Scorer, sources: Sequence[Source], *, tau: float) -> list[Prediction]:
+    """Prediction rows of a model: labeled scores, annotated pairs, and choice questions.
+
+    Args:
+        tau: P(first better) = sigmoid((s_first - s_second) / tau), as the rank loss has it.
+    """
+    rows: list[Prediction] = []
+    for source in sources:
+        # Longest first would be faster; the order of the file keeps batches, so scores,
+        # reproducible.
+        items = [Item(sample, _asked(sample)) for sample in source.samples]
+        overall: dict[str, float] = {}
+        for answered in scorer.answer([item for item in items if item.questions]):
+            scores, choices = iter(answered.scores), iter(answered.choices)
+            for question in answered.item.questions:
+                sample = answered.item.sample
+                if question.kind == "choice":
+                    number = sample.questions.index(question)
+                    rows.append(
+                        {
+                            "kind": "choice",
+                            "id": f"{sample.id}#{number}",
+                            "label": question.answer or "",
+                            "prediction": next(choices),
+                            "options": question.options,
+                            "dataset": source.name,
+                            "series": sample.id,
+                        }
+                    )
+                    continue
+                score = next(scores)
+                if question.aspect == OVERALL:
+                    overall[sample.id] = score
+                if question.label is not None:
+                    rows.append(
+                        _score_row(sample, score, question.label.score_0_100, question.aspect)
+                    )
+        rows += _pair_rows(source, overall, tau)
+    return rows
+
+
+def predict_pixels(
+    train: Sequence[Source], sources: Sequence[Source], *, tau: float, workers: int = 2
+) -> list[Prediction]:
+    """The rows of the linear fit on pixel statistics: scores and pairs, no choices.
+
+    Empty where the training data has no overall score labels to fit.
+    """
+    labeled = [(s, y) for source in train for s in source.samples if (y := _label(s)) is not None]
+    if not labeled:
+        return []
+    baseline = PixelBaseline.fit(
+        [s.images[0] for s, _ in labeled], [y for _, y in labeled], workers=workers
+    )
+    rows: list[Prediction] = []
+    for source in sources:
+        ranked = {i for pair in source.pairs for i in (pair.first, pair.second)}
+        wanted = [s for s in source.samples if s.id in ranked or _label(s) is not None]
+        if not wanted:
+            continue
+        scores = baseline.predict([s.images[0] for s in wanted], workers=workers)
+        overall = {s.id: float(score) for s, score in zip(wanted, scores, strict=True)}
+        for sample in wanted:
+            label = _label(sample)
+            if label is not None:
+                rows.append(_score_row(sample, overall[sample.id], label, OVERALL))
+        rows += _pair_rows(source, overall, tau)
+    return rows
+
+
+def expected(sources: Sequence[Source]) -> dict[str, int]:
+    """How many items of each kind the sources hold."""
+    questions = [q for source in sources for s in source.samples for q in s.questions]
+    counts: dict[Kind, int] = {
+        "score": sum(q.label is not None for q in questions),
+        "pair": sum(len(source.pairs) for source in sources),
+        "choice": sum(q.kind == "choice" for q in questions),
+    }
+    return {kind: n for kind, n in counts.items() if n}
+
+
+def save_results(
+    folder: Path,
+    rows: Sequence[Prediction],
+    *,
+    benchmark: str,
+    protocol: Mapping[str, Any],
+    n_expected: Mapping[str, int],
+    baselines: Mapping[str, Sequence[Prediction]],
+) -> dict[str, dict[str, Metric]]:
+    """Write predictions (baselines in folders of their own), then results.json from them.
+
+    Returns:
+        The metrics of every system by name, the baselines first and "trained" last: the table's
+        rows.
+    """
+    systems: dict[str, dict[str, Metric]] = {}
+    for name, baseline_rows in baselines.items():
+        write_predictions(folder / name.replace(" ", "_") / PREDICTIONS, baseline_rows)
+        systems[name] = compute_metrics(baseline_rows)
+    write_predictions(folder / PREDICTIONS, rows)
+    results = results_json(
+        rows,
+        benchmark=benchmark,
+        protocol=protocol,
+        n_expected=n_expected,
+        baselines=systems,
+    )
+    write_results(folder, results)
+    return systems | {"trained": compute_metrics(rows)}
+
+
+def _asked(sample: Sample) -> tuple[Any, ...]:
+    return tuple(q for q in sample.questions if q.kind in ("score", "choice"))
+
+
+def _label(sample: Sample) -> float | None:
+    labels = (q.label for q in sample.questions if q.kind == "score" and q.aspect == OVERALL)
+    label = next((label for label in labels if label is not None), None)
+    return None if label is None else label.score_0_100
+
+
+def _score_row(sample: Sample, score: float, label: float, aspect: str | None) -> Prediction:
+    return {
+        "kind": "score",
+        "id": sample.id,
+        "label": label,
+        "prediction": score,
+        "aspect": aspect,
+        "dataset": sample.dataset,
+    }
+
+
+def _pair_rows(source: Source, overall: Mapping[str, float], tau: float) -> Iterable[Prediction]:
+    series = {sample.id: sample.series for sample in source.samples}
+    for pair in source.pairs:
+        first, second = overall[pair.first], overall[pair.second]
+        yield {
+            "kind": "pair",
+            "id": f"{pair.first}|{pair.second}",
+            "label": pair.probability,
+            "prediction": _sigmoid((first - second) / tau),
+            "scores": [first, second],
+            "series": series[pair.first],
+            "dataset": source.name,
+        }
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))

@@ -1,0 +1,111 @@
+"""Image and questions -> text, greedily. The image is encoded once for all its questions.
+
+    Critic(model).answer(Path("a.jpg"), ["Please evaluate ... of Theme & Communication."])
+
+The prefix's keys and values are computed once and repeated for every branch; the branches then decode as
+the rows of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from artimuse.data.images import read_image
+from artimuse.data.tree import Conversation, shared_prefix
+from artimuse.models.aesthetic import AestheticModel
+
+
+class Critic:
+    """Writes answers. The model is put into evaluation mode and moved to the device."""
+
+    def __init__(
+        self, model: AestheticModel, *, device: torch.device | str | None = None
+    ) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = model.to(self.device).eval()
+        self.family = model.family
+
+    def answer(
+        self, image: Path, questions: Sequence[str], *, max_new_tokens: int = 128
+    ) -> list[str]:
+        """One answer per question; an answer that reaches `max_new_tokens` ends there.
+
+        Raises:
+            ImageError: for an image that cannot be read.
+        """
+        if not questions:
+            return []
+        picture = read_image(image)
+        tokens = [self.family.image_tokens(picture.size)]
+        prompts = [self.family.prompt_ids(question, tokens) for question in questions]
+        pixels = self.family.collate_images([self.family.pixels(picture)])
+        with torch.inference_mode():
+            rows = self._decode(prompts, pixels, max_new_tokens)
+        return [self.family.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+
+    def _decode(
+        self, prompts: list[list[int]], pixels: dict[str, Tensor], max_new_tokens: int
+    ) -> list[list[int]]:
+        """Greedy token ids per prompt, without the token that ends the turn."""
+        # At least one token of every prompt stays outside the prefix: it predicts the first answer token.
+        shared = min(
+            shared_prefix([Conversation(prompt, None) for prompt in prompts]),
+            min(len(prompt) for prompt in prompts) - 1,
+        )
+        cache = self._encode_prefix(prompts[0][:shared], pixels, rows=len(prompts))
+        tails = [prompt[shared:] for prompt in prompts]
+        widest = max(len(tail) for tail in tails)
+        ids = torch.zeros(len(tails), widest, dtype=torch.int64)
+        real = torch.zeros(len(tails), widest, dtype=torch.int64)
+        for row, tail in enumerate(tails):  # padded on the left, between prefix and question
+            ids[row, widest - len(tail) :] = torch.tensor(tail)
+            real[row, widest - len(tail) :] = 1
+        mask = torch.cat([torch.ones(len(tails), shared, dtype=torch.int64), real], dim=1)
+        positions = shared + (real.cumsum(1) - 1).clamp(min=0)
+        return self._greedy(cache, ids, mask, positions, max_new_tokens)
+
+    def _encode_prefix(
+        self, prefix: list[int], pixels: dict[str, Tensor], *, rows: int
+    ) -> DynamicCache:
+        on_device = {name: tensor.to(self.device) for name, tensor in pixels.items()}
+        cache = DynamicCache()
+        self.model.transformers_model.model(
+            input_ids=torch.tensor([prefix], device=self.device),
+            past_key_values=cache,
+            use_cache=True,
+            **self.family.model_inputs(on_device),
+        )
+        cache.batch_repeat_interleave(rows)
+        return cache
+
+    def _greedy(
+        self, cache: DynamicCache, ids: Tensor, mask: Tensor, positions: Tensor, limit: int
+    ) -> list[list[int]]:
+        end = self.family.end_of_turn_id
+        ids, mask, positions = (t.to(self.device) for t in (ids, mask, positions))
+        model = self.model.transformers_model
+        done = torch.zeros(len(ids), dtype=torch.bool, device=self.device)
+        written: list[Tensor] = []
+        for _ in range(limit):
+            hidden = model.model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+            ).last_hidden_state
+            token = model.lm_head(hidden[:, -1]).argmax(-1)
+            token = torch.where(done, end, token)
+            done |= token == end
+            written.append(token)
+            if bool(done.all()):
+                break
+            ids, positions = token[:, None], positions[:, -1:] + 1
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        rows = torch.stack(written, dim=1).tolist() if written else [[] for _ in ids]
+        return [row[: row.index(end)] if end in row else row for row in rows]

@@ -1,0 +1,141 @@
+"""Images -> scores and choices, through the same trees as training.
+
+    model = load_model("runs/quickstart/model")
+    Scorer(model).score_images([Path("a.jpg"), Path("b.jpg")])        # [{"overall": 61.3}, ...]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from artimuse.batch import Outputs
+from artimuse.data.collate import Collator, Item
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.prompts import protocol
+from artimuse.records import Question, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a model says of one item.
+
+    scores: per score question of the item, 0-100. choices: per choice question the most likely of its
+    options.
+    """
+
+    item: Item
+    scores: tuple[float, ...]
+    choices: tuple[str, ...]
+
+
+class Scorer:
+    """Asks a model its score and choice questions, in batches.
+
+    Args:
+        model: put into evaluation mode and moved to the device.
+        device: None is CUDA where there is one.
+        batch_images: images of one forward pass.
+    """
+
+    def __init__(
+        self,
+        model: AestheticModel,
+        *,
+        device: torch.device | str | None = None,
+        batch_images: int = 32,
+    ) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = model.to(self.device).eval()
+        self.batch_images = batch_images
+        info = model.info
+        self.collate = Collator(
+            model.family,
+            protocol=protocol(info.prompt),
+            aspects=info.aspects,
+            datasets=info.datasets,
+        )
+
+    def score_images(self, images: Sequence[Path]) -> list[dict[str, float]]:
+        """The scores of image files, 0-100 by aspect, in the order of the files.
+
+        Raises:
+            ImageError: for an image that cannot be read.
+        """
+        aspects = self.model.info.aspects
+        questions = tuple(Question(kind="score", aspect=aspect) for aspect in aspects)
+        items = [Item(Sample(str(p), (p,), questions, dataset=""), questions) for p in images]
+        return [dict(zip(aspects, a.scores, strict=True)) for a in self.answer(items)]
+
+    def answer(self, items: Sequence[Item]) -> Iterator[Answered]:
+        """Yield the answers of items in their order, a batch at a time."""
+        for start in range(0, len(items), self.batch_images):
+            chunk = items[start : start + self.batch_images]
+            asked = [_askable(item) for item in chunk]
+            batch = self.collate(asked).to(self.device)
+            with torch.inference_mode():
+                outputs = self.model(batch)
+            for item, answers in zip(chunk, self._read(asked, outputs), strict=True):
+                yield Answered(item, *answers)
+
+    def _read(
+        self, items: Sequence[Item], outputs: Outputs
+    ) -> Iterator[tuple[tuple[float, ...], tuple[str, ...]]]:
+        """Scores and choices per item; one tree a row keeps both in the order of the items."""
+        scores = outputs.scores.float().cpu().tolist()
+        logits = outputs.text_logits.float().cpu()
+        family = self.model.family
+        read, target = 0, 0
+        for item in items:
+            own_scores: list[float] = []
+            choices: list[str] = []
+            for question in item.questions:
+                if question.kind == "score":
+                    own_scores.append(scores[read])
+                    read += 1
+                    continue
+                length = len(family.answer_ids(question.answer))
+                choices.append(likeliest_option(question, logits[target : target + length], family))
+                target += length
+            yield tuple(own_scores), tuple(choices)
+
+
+def likeliest_option(question: Question, logits: Tensor, family: Any) -> str:
+    """The option whose first distinguishing token is the likeliest.
+
+    Args:
+        question: a choice question; its options are written as answers are ("A)", "B)").
+        logits: (S,V) at the positions that predict the tokens of the option that was asked with.
+
+    Raises:
+        ValueError: for options that no single token tells apart.
+    """
+    options = [family.answer_ids(option) for option in question.options]
+    shortest = min(len(ids) for ids in options)
+    first = next((n for n in range(shortest) if len({ids[n] for ids in options}) > 1), None)
+    if first is None or len({ids[first] for ids in options}) < len(options):
+        raise ValueError(f"options {question.options}: expected one token to tell them apart")
+    at = logits[first][[ids[first] for ids in options]]
+    return question.options[int(at.argmax())]
+
+
+def _askable(item: Item) -> Item:
+    """The item with its score and choice questions only.
+
+    A choice is asked with its first option in the answer's place: up to the token that tells the options
+    apart nothing of it is read, and the true answer never enters.
+    """
+    questions = []
+    for question in item.questions:
+        if question.kind == "score":
+            questions.append(question)
+        elif question.kind == "choice":
+            questions.append(
+                Question("choice", question.text, answer=question.options[0], options=question.options)
+            )
+    return Item(item.sample, tuple(questions))

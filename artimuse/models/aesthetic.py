@@ -1,0 +1,82 @@
+"""The aesthetic model: a transformers MLLM, a read-out, links. `model(batch) -> Outputs`, nothing else.
+
+PEFT wraps the transformers model, never this one; this one owns both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+
+from artimuse.batch import Batch, Outputs, attention_mask
+from artimuse.models.info import ModelInfo
+from artimuse.models.readouts import BinsReadout, RegressionReadout, ScoreLinks
+
+
+class AestheticModel(nn.Module):
+    """Reads a batch of trees once and answers every branch.
+
+    Args:
+        backbone: a transformers image-text-to-text model, or PEFT around one.
+        family: normalises images on the device.
+        readout: hidden state -> score.
+        links: affine links per data set, or None.
+        info: what the model folder records.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        family: Any,
+        readout: RegressionReadout | BinsReadout,
+        links: ScoreLinks | None,
+        info: ModelInfo,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.family = family
+        self.readout = readout
+        self.links = links
+        self.info = info
+
+    @property
+    def transformers_model(self) -> Any:
+        """The transformers model itself, with adapters inside it but no wrapper around it."""
+        if isinstance(self.backbone, PeftModel):
+            return self.backbone.get_base_model()
+        return self.backbone
+
+    def forward(self, batch: Batch) -> Outputs:
+        """One pass over R rows of T tokens; logits only at the S supervised positions."""
+        hidden = self.hidden_states(batch)
+        # index_select: the prefix's last token is gathered once per branch, and the backward of
+        # hidden[index] would then depend on the order of threads.
+        text_logits = self.transformers_model.lm_head(hidden.index_select(0, batch.supervised))
+        scores, bins = self.read_out(hidden.index_select(0, batch.readouts), batch.aspect)
+        linked = self.links(scores, batch.dataset) if self.links is not None else scores
+        return Outputs(text_logits=text_logits, scores=scores, linked=linked, bins=bins)
+
+    def hidden_states(self, batch: Batch) -> Tensor:
+        """(R*T, H) last hidden states."""
+        model = self.transformers_model
+        positions = batch.positions[0] if len(batch.positions) == 1 else batch.positions
+        hidden = model.model(
+            input_ids=batch.input_ids,
+            attention_mask=attention_mask(batch.tree, batch.branch),
+            position_ids=positions,
+            use_cache=False,
+            **self.family.model_inputs(batch.images),
+        ).last_hidden_state
+        return hidden.flatten(0, 1)
+
+    def read_out(self, hidden: Tensor, aspect: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(Q,H) hidden states -> scores (Q) and log-probabilities (Q,K) or None, in float32."""
+        with torch.autocast(device_type=hidden.device.type, enabled=False):
+            return self.readout(hidden.float(), aspect)
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """Trainable parameters by name."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}

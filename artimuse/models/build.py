@@ -1,0 +1,101 @@
+"""From the configuration to a model that is ready to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from artimuse.config import ModelConfig, ReadoutConfig
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.folder import (
+    assemble,
+    is_model_folder,
+    load_backbone,
+    load_family,
+    load_model,
+    read_info,
+    weights_sha256,
+)
+from artimuse.models.info import ModelInfo
+from artimuse.models.lora import add_lora
+from artimuse.models.scratch import scratch_model
+from artimuse.prompts import protocol
+
+
+def build_model(
+    config: ModelConfig,
+    *,
+    texts: Iterable[str] = (),
+    datasets: Sequence[str] = (),
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+) -> AestheticModel:
+    """Build or load the backbone, put LoRA on it where asked, and give it a read-out and links.
+
+    Args:
+        texts: what a tokenizer of a model from scratch is trained on.
+        datasets: data sets with score labels, in the order of the links.
+        seed: of every weight that is drawn here.
+        dtype: of the base's weights; read-out and links are float32 whatever it is.
+    """
+    info = _info(config, datasets)
+    if config.scratch is not None:
+        system = protocol(config.prompt).system
+        backbone, family = scratch_model(config.scratch, texts, seed=seed, system=system)
+        model = assemble(backbone, family, info, seed=seed + 1)
+    else:
+        assert config.base is not None
+        model = _from_base(config, info, seed=seed, dtype=dtype)
+    if config.tuning == "lora":
+        base = _base_name(config)
+        model.backbone = add_lora(model.backbone, model.family, config.lora, base=base, seed=seed + 2)
+    return model
+
+
+def _from_base(
+    config: ModelConfig, info: ModelInfo, *, seed: int, dtype: torch.dtype
+) -> AestheticModel:
+    assert config.base is not None
+    if not is_model_folder(config.base):
+        backbone = load_backbone(config.base, dtype)
+        family = load_family(config.base, backbone.config, protocol(config.prompt).system)
+        return assemble(backbone, family, info, seed=seed + 1)
+    start = load_model(config.base, dtype=dtype)
+    if start.info.tuning == "lora":
+        raise ValueError(
+            f"model.base: {config.base} holds an adapter: expected a fully tuned model folder or a "
+            "transformers folder to start from"
+        )
+    if start.info.prompt != config.prompt:
+        raise ValueError(
+            f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {config.prompt!r}"
+        )
+    model = assemble(start.backbone, start.family, info, seed=seed + 1)
+    if start.info.readout == info.readout and start.info.aspects == info.aspects:
+        model.readout.load_state_dict(start.readout.state_dict())
+    return model.train()
+
+
+def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
+    readout = config.readout
+    if readout is None:
+        known = config.base is not None and is_model_folder(config.base)
+        readout = read_info(Path(config.base or "")).readout if known else ReadoutConfig()
+    return ModelInfo(
+        base=_base_name(config) if config.base is not None else None,
+        base_sha256=weights_sha256(config.base) if config.base is not None else None,
+        tuning=config.tuning,
+        readout=readout,
+        aspects=tuple(config.aspects),
+        # One data set needs no link: its scale is the latent score's.
+        datasets=tuple(datasets) if config.links and len(datasets) > 1 else (),
+        prompt=config.prompt,
+    )
+
+
+def _base_name(config: ModelConfig) -> str:
+    """An absolute path for a folder, so that the adapter loads from any working directory."""
+    assert config.base is not None
+    return str(Path(config.base).resolve()) if Path(config.base).is_dir() else config.base

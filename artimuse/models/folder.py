@@ -1,0 +1,271 @@
+"""The model folder: plain transformers or PEFT files, and beside them what makes it an aesthetic model.
+
+    config.json, model.safetensors              fully tuned
+    adapter_config.json, adapter_model.safetensors    LoRA, in PEFT's own files
+    readout.safetensors                         read-out and links, float32
+    artimuse.json                               family, base, read-out, aspects, prompts, scale, preprocessing
+    tokenizer and image processor               under their stock class names
+
+Safetensors only. Saving reads back and compares; loading gives the same scores to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import save_torch_state_dict
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from transformers.core_model_loading import revert_weight_conversion
+from transformers.utils import logging as transformers_logging
+
+from artimuse.config import ReadoutConfig
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.families import FAMILIES
+from artimuse.models.info import ModelInfo
+from artimuse.models.readouts import READOUTS, ScoreLinks
+from artimuse.prompts import protocol
+
+INFO_FILE, READOUT_FILE = "artimuse.json", "readout.safetensors"
+FORMAT_VERSION = 1
+
+
+def save_model(model: AestheticModel, folder: Path) -> None:
+    """Write a model folder, read it back, and compare.
+
+    Raises:
+        RuntimeError: when what was read back differs (a full disk, a broken file system).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(model.backbone, PeftModel):
+        # "auto" would ask the hub whether the base's vocabulary grew; no family here resizes it.
+        model.backbone.save_pretrained(folder, save_embedding_layers=False)
+    else:
+        _save_plain(model.backbone, folder)
+    model.family.tokenizer.save_pretrained(folder)
+    model.family.image_processor.save_pretrained(folder)
+    state = head_state(model)
+    save_file(state, folder / READOUT_FILE)
+    text = json.dumps(_record(model), indent=2, ensure_ascii=False)
+    (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
+    _compare(folder, state, READOUT_FILE)
+    _compare(folder, *_trained_weights(model))
+
+
+def _save_plain(backbone: Any, folder: Path) -> None:
+    """config.json and safetensors (sharded where large) under transformers' names on disk.
+
+    Not `save_pretrained`: that imports deepspeed wherever it is installed.
+    """
+    backbone.config.architectures = [type(backbone).__name__]
+    backbone.config.dtype = backbone.dtype
+    backbone.config.save_pretrained(folder)
+    backbone.generation_config.save_pretrained(folder)
+    for stale in folder.glob("model*.safetensors*"):
+        stale.unlink()
+    save_torch_state_dict(_names_on_disk(backbone), folder, metadata={"format": "pt"})
+
+
+def _names_on_disk(backbone: Any) -> dict[str, torch.Tensor]:
+    state = {name: tensor.detach().cpu() for name, tensor in backbone.state_dict().items()}
+    return revert_weight_conversion(backbone, state)
+
+
+def _record(model: AestheticModel) -> dict[str, Any]:
+    info = model.info
+    return {
+        "format_version": FORMAT_VERSION,
+        "family": model.family.name,
+        **asdict(info),
+        "readout": info.readout.model_dump(),
+        "prompts": asdict(protocol(info.prompt)),
+        "scale": {"low": 0, "high": 100, "unit": "points"},
+        "preprocessing": model.family.preprocessing(),
+    }
+
+
+def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> AestheticModel:
+    """Load a model folder on the CPU, in evaluation mode; its ModelInfo is `model.info`.
+
+    Raises:
+        ValueError: for a folder that is not a model folder, a newer format, or a base that changed.
+    """
+    folder = Path(folder)
+    info = read_info(folder)
+    source = str(folder)
+    if info.tuning == "lora":
+        assert info.base is not None
+        source = info.base
+        check_base(info, folder)
+    backbone = load_backbone(source, dtype)
+    if info.tuning == "lora":
+        backbone = attach_adapter(backbone, folder)
+    wording = protocol(info.prompt)
+    model = assemble(backbone, load_family(folder, backbone.config, wording.system), info)
+    state = load_file(folder / READOUT_FILE)
+    _load_heads(model, state, folder)
+    return model.eval()
+
+
+def assemble(backbone: Any, family: Any, info: ModelInfo, *, seed: int = 0) -> AestheticModel:
+    """Backbone and family -> the aesthetic model with a fresh read-out and links as `info` says."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        hidden = backbone.config.get_text_config().hidden_size
+        readout = READOUTS[info.readout.kind](hidden, len(info.aspects), info.readout).float()
+    links = ScoreLinks(len(info.datasets)) if info.datasets else None
+    return AestheticModel(backbone, family, readout, links, info)
+
+
+def load_backbone(source: str, dtype: torch.dtype) -> Any:
+    """A transformers image-text-to-text model from a folder or hub id, safetensors only."""
+    transformers_logging.disable_progress_bar()
+    # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
+    # follows the checkpoint.
+    return AutoModelForImageTextToText.from_pretrained(
+        source, dtype=dtype, attn_implementation="sdpa", use_safetensors=True
+    )
+
+
+def attach_adapter(backbone: Any, folder: Path) -> PeftModel:
+    """PEFT's own loading of an adapter folder around a transformers model."""
+    with warnings.catch_warnings():
+        # peft 0.21 asks transformers 5 by a name that is on its way out.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+        return PeftModel.from_pretrained(backbone, folder)
+
+
+def load_family(source: str | Path, config: Any, system: str | None) -> Any:
+    """The family of a transformers configuration, with tokenizer and PIL image processor of a folder.
+
+    Raises:
+        ValueError: for an architecture that this project does not know.
+    """
+    kind = config.model_type
+    if kind not in FAMILIES:
+        raise ValueError(
+            f"{source}: model_type {kind!r}: expected one of {', '.join(sorted(FAMILIES))}"
+        )
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    image_processor = AutoImageProcessor.from_pretrained(source, backend="pil")
+    return FAMILIES[kind](
+        tokenizer, image_processor, tokens_per_image=config.image_seq_length, system=system
+    )
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """artimuse.json of a model folder."""
+    path = folder / INFO_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"{folder}: not a model folder: expected {INFO_FILE} in it, as training writes "
+            "(runs/NAME/model)"
+        )
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["format_version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format version {record['format_version']}; this version of artimuse reads up to "
+            f"{FORMAT_VERSION}: upgrade it"
+        )
+    return ModelInfo(
+        base=record["base"],
+        base_sha256=record["base_sha256"],
+        tuning=record["tuning"],
+        readout=ReadoutConfig(**record["readout"]),
+        aspects=tuple(record["aspects"]),
+        datasets=tuple(record["datasets"]),
+        prompt=record["prompt"],
+    )
+
+
+def is_model_folder(path: str | Path) -> bool:
+    return (Path(path) / INFO_FILE).is_file()
+
+
+def weights_sha256(source: str | Path) -> str | None:
+    """One hash over a folder's safetensors files, names included; None for a hub id.
+
+    A hub id is pinned by the hub's own revision, so its files are not read for this.
+    """
+    files = sorted(Path(source).glob("*.safetensors"))
+    if not files:
+        return None
+    total = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        total.update(f"{file.name} {digest}\n".encode())
+    return total.hexdigest()
+
+
+def check_base(info: ModelInfo, folder: Path) -> None:
+    """Raise ValueError when the base of an adapter is gone or is not the one it was trained on."""
+    assert info.base is not None
+    if info.base_sha256 is None:
+        return
+    if not Path(info.base).is_dir():
+        raise ValueError(
+            f"{folder}: its base model {info.base!r} is not there: put it back, or correct `base` in "
+            f"{folder / INFO_FILE} and base_model_name_or_path in adapter_config.json"
+        )
+    found = weights_sha256(info.base)
+    if found != info.base_sha256:
+        raise ValueError(
+            f"{folder}: the weights of its base {info.base!r} changed since the adapter was trained "
+            f"(sha256 {info.base_sha256[:12]} expected, {str(found)[:12]} found): scores would be wrong"
+        )
+
+
+def head_state(model: AestheticModel) -> dict[str, torch.Tensor]:
+    """The read-out and links as float32 tensors by name."""
+    return {
+        name: tensor.detach().float().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+        if name.startswith(("readout.", "links."))
+    }
+
+
+def _load_heads(model: AestheticModel, state: dict[str, torch.Tensor], folder: Path) -> None:
+    expected = head_state(model)
+    if {k: v.shape for k, v in expected.items()} != {k: v.shape for k, v in state.items()}:
+        raise ValueError(
+            f"{folder / READOUT_FILE}: expected {sorted(expected)} in the shapes that {INFO_FILE} says, "
+            f"found {sorted(state)}"
+        )
+    model.load_state_dict(state, strict=False)
+
+
+def _trained_weights(model: AestheticModel) -> tuple[dict[str, torch.Tensor], str]:
+    """What a saved backbone must hold, and the files that hold it."""
+    if isinstance(model.backbone, PeftModel):
+        trained = {n: p for n, p in model.backbone.named_parameters() if p.requires_grad}
+        # PEFT drops the adapter's name on disk, and the wrapper's around fully trained modules.
+        names = {
+            n.replace(".modules_to_save.default", "").replace(".default", ""): p.detach().cpu()
+            for n, p in trained.items()
+        }
+        return names, "adapter_model.safetensors"
+    return _names_on_disk(model.backbone), "model*.safetensors"
+
+
+def _compare(folder: Path, expected: dict[str, torch.Tensor], pattern: str) -> None:
+    """Raise RuntimeError unless the files hold these tensors, bit for bit."""
+    written: dict[str, torch.Tensor] = {}
+    for file in sorted(folder.glob(pattern)):
+        written |= load_file(file)
+    # Of tensors that share memory (tied weights) one name is written.
+    shared = {tensor.data_ptr() for name, tensor in expected.items() if name in written}
+    for name, tensor in expected.items():
+        same = torch.equal(written[name], tensor) if name in written else tensor.data_ptr() in shared
+        if not same:
+            raise RuntimeError(
+                f"{folder / pattern}: read back, {name!r} is not what was saved; the disk may be full"
+            )

@@ -1,0 +1,1 @@
+"""Losses as (sum, count), and the one scalar that joins them."""

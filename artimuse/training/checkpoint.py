@@ -1,0 +1,156 @@
+"""Checkpoints: complete or absent. Safetensors and JSON, nothing that can run code.
+
+    checkpoints/step-000200/
+        model.safetensors        trainable parameters by name
+        optimizer.safetensors    optimizer state as `parameter name|state name`
+        state.json               step, and the fingerprints of configuration and data
+
+A checkpoint is written to a temporary folder, synced, and renamed; a crash leaves a folder that is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
+
+
+def save_checkpoint(
+    folder: Path,
+    *,
+    step: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    fingerprint: dict[str, str],
+    keep: int,
+) -> Path:
+    """Save the state after `step` steps, and remove all but the newest `keep` checkpoints.
+
+    Args:
+        folder: the run's checkpoints folder.
+        model, optimizer: unwrapped.
+        fingerprint: what must be the same when resuming.
+    """
+    final = folder / f"step-{step:06d}"
+    temporary = folder / f".writing-{final.name}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    parameters = _trainable(model)
+    save_file({n: _plain(p) for n, p in parameters.items()}, temporary / FILES[0])
+    save_file(_optimizer_state(parameters, optimizer), temporary / FILES[1])
+    state = {"step": step, "fingerprint": fingerprint}
+    (temporary / FILES[2]).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    for path in (*(temporary / name for name in FILES), temporary):
+        _sync(path)
+    shutil.rmtree(final, ignore_errors=True)
+    temporary.rename(final)
+    _sync(folder)
+    for old in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    found = [p for p in folder.glob("step-*") if re.fullmatch(r"step-\d{6,}", p.name)]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def load_checkpoint(
+    path: Path,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    fingerprint: dict[str, str],
+) -> int:
+    """Restore model and optimizer, and return the number of steps done.
+
+    Raises:
+        ValueError: when a file or tensor is missing, or the configuration or data changed since.
+    """
+    for name in FILES:
+        if not (path / name).is_file():
+            raise ValueError(f"{path}: {name} is missing; remove this folder to resume from an older one")
+    state = json.loads((path / FILES[2]).read_text(encoding="utf-8"))
+    for key, value in fingerprint.items():
+        if state["fingerprint"].get(key) != value:
+            raise ValueError(
+                f"{path}: the {key} changed since this checkpoint was written; resume with what the "
+                "run was started with, or start a new run (run.name=...)"
+            )
+    parameters = _trainable(model)
+    _restore_parameters(parameters, load_file(path / FILES[0]), path / FILES[0])
+    _restore_optimizer(parameters, optimizer, load_file(path / FILES[1]), path / FILES[1])
+    return int(state["step"])
+
+
+def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().contiguous()
+
+
+def _optimizer_state(
+    parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = {}
+    for name, parameter in parameters.items():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{name}|{key}"] = _plain(torch.as_tensor(value))
+    return tensors
+
+
+def _restore_parameters(
+    parameters: dict[str, nn.Parameter], saved: dict[str, torch.Tensor], path: Path
+) -> None:
+    _same_names(set(parameters), set(saved), path)
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(saved[name])
+
+
+def _restore_optimizer(
+    parameters: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    saved: dict[str, torch.Tensor],
+    path: Path,
+) -> None:
+    state: dict[str, dict[str, Any]] = {}
+    for key, tensor in saved.items():
+        name, _, kind = key.rpartition("|")
+        state.setdefault(name, {})[kind] = tensor
+    _same_names(set(parameters), set(state), path)
+    for name, parameter in parameters.items():
+        # AdamW keeps its step count on the CPU and its moments beside the parameter.
+        optimizer.state[parameter] = {
+            kind: tensor if kind == "step" else tensor.to(parameter.device)
+            for kind, tensor in state[name].items()
+        }
+
+
+def _same_names(expected: set[str], found: set[str], path: Path) -> None:
+    if expected != found:
+        missing, extra = sorted(expected - found), sorted(found - expected)
+        raise ValueError(
+            f"{path}: expected the state of the {len(expected)} trainable parameters; missing: "
+            f"{missing[:3]}, unexpected: {extra[:3]}"
+        )
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

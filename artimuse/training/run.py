@@ -1,0 +1,162 @@
+"""The run folder: `run.folder/run.name/`, which alone suffices to repeat or resume the run.
+
+    config.yaml      resolved configuration
+    run.json         commit, versions, hashes, seeds, hardware, counts, and whether the run is finished
+    metrics.jsonl    a row per logged step
+    bad_items.jsonl  what was left out of the data, and why
+    checkpoints/     step-000200/, complete or absent
+    model/           the result
+    results/         predictions.jsonl, results.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from artimuse.config import Config, ConfigError, to_yaml
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "safetensors")
+
+# What may differ between a run and its continuation: where it is shown, and how fast it goes.
+FREE_KEYS = ("run.wandb", "data.workers", "data.check_images", "train.checkpoint_every",
+             "train.checkpoints_kept", "train.threads")  # fmt: skip
+
+
+class RunFolder:
+    """One run on disk.
+
+    Args:
+        config: the resolved configuration; its run section says where the folder is.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.path = config.run_folder
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @property
+    def finished(self) -> bool:
+        return self.read().get("finished", False)
+
+    def open(self, *, resume: bool) -> None:
+        """Make the folder, or with `resume` continue in it.
+
+        Raises:
+            ConfigError: when the folder holds a run and `resume` is not given, or holds a run of another
+                configuration.
+        """
+        written = self.path / "config.yaml"
+        if written.exists():
+            if not resume:
+                state = "finished" if self.finished else "stopped"
+                raise ConfigError(
+                    f"{self.path}: holds a {state} run already; continue it with --resume, choose "
+                    "another name with run.name=NAME, or delete the folder"
+                )
+            self._same_config(written)
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise ConfigError(
+                f"{self.path}: expected a new folder or one of a run (with config.yaml), found other files"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        _write_atomic(written, to_yaml(self.config))
+
+    def read(self) -> dict[str, Any]:
+        """run.json, empty where there is none yet."""
+        path = self.path / "run.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def record(self, **entries: Any) -> None:
+        """Add entries to run.json."""
+        text = json.dumps(self.read() | entries, indent=2, ensure_ascii=False)
+        _write_atomic(self.path / "run.json", text + "\n")
+
+    def _same_config(self, written: Path) -> None:
+        before = _flat(yaml.safe_load(written.read_text(encoding="utf-8")))
+        now = _flat(yaml.safe_load(to_yaml(self.config)))
+        changed = [
+            f"{key}: {before.get(key)!r} -> {now.get(key)!r}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key) and key not in FREE_KEYS
+        ]
+        if changed:
+            raise ConfigError(
+                f"{self.path}: cannot resume with another configuration; changed: {'; '.join(changed)}. "
+                f"Continue with --config {written}, or start a new run with run.name=NAME"
+            )
+
+
+def provenance(config: Config, device: torch.device, processes: int) -> dict[str, Any]:
+    """Commit, versions, seed and hardware of a run."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "commit": _commit(),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("artimuse", *LIBRARIES)},
+        "config_sha256": config_fingerprint(config),
+        "seed": config.run.seed,
+        "hardware": {
+            "machine": platform.machine(),
+            "cpu_cores": os.cpu_count(),
+            "gpu": gpu,
+            "processes": processes,
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def config_fingerprint(config: Config) -> str:
+    """sha256 of everything in a configuration that decides the result."""
+    flat = _flat(yaml.safe_load(to_yaml(config)))
+    kept = {k: v for k, v in flat.items() if k not in FREE_KEYS and not k.startswith("run.folder")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(tree, dict):
+        items = tree.items()
+    elif isinstance(tree, list):
+        items = ((str(n), value) for n, value in enumerate(tree))
+    else:
+        return {prefix: tree}
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def _commit() -> str | None:
+    """The commit of the source tree that runs, marked where it was changed; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()
+
+
+def _write_atomic(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.writing")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

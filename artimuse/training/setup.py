@@ -1,0 +1,177 @@
+"""What stands between a configuration and the loop: run folder, data, model, steps, and the banner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+
+from artimuse.config import Config
+from artimuse.data.checks.bad import write_bad
+from artimuse.data.collate import Collator
+from artimuse.data.demo import DemoSizes, write_demo_data
+from artimuse.data.loader import StepDataset
+from artimuse.data.order import Order, units
+from artimuse.data.recipe import RecipeData, find_bad_images, load_recipe
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.build import build_model
+from artimuse.models.lora import trained_counts
+from artimuse.prompts import protocol
+from artimuse.training.run import RunFolder, config_fingerprint, provenance
+
+
+def open_run(config: Config, accelerator: Accelerator, *, resume: bool) -> RunFolder:
+    """The run folder; only the main process writes into it.
+
+    Raises:
+        ConfigError: see `RunFolder.open`.
+    """
+    folder = RunFolder(config)
+    if accelerator.is_main_process:
+        folder.open(resume=resume)
+    accelerator.wait_for_everyone()
+    return folder
+
+
+def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) -> RecipeData:
+    """Draw the demo data where asked, load and check every source, and record what was left out.
+
+    Raises:
+        DataError: see `load_recipe`.
+    """
+    bad_images: list[Any] = [None]
+    if accelerator.is_main_process:
+        if config.data.demo is not None:
+            _draw_demo(config)
+        bad_images = [find_bad_images(config, progress=True)]
+    # One process decodes every image; the others take its word.
+    broadcast_object_list(bad_images)
+    data = load_recipe(config, bad_images=bad_images[0])
+    if accelerator.is_main_process:
+        for source in (*data.train, *data.held_out):
+            for note in source.notes:
+                print(f"data: {source.name}: {note}")
+        listed = write_bad(folder.path / "bad_items.jsonl", [*data.train, *data.held_out])
+        folder.record(
+            **provenance(config, accelerator.device, accelerator.num_processes),
+            data_sha256=data.fingerprint(),
+            sources={source.name: _counts(source) for source in data.train},
+            held_out={source.name: _counts(source) for source in data.held_out},
+            bad_items=listed,
+            finished=False,
+        )
+    return data
+
+
+def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
+    """The model that the configuration asks for, on the CPU, ready to be trained."""
+    frozen_base = config.model.tuning == "lora" and config.train.precision == "bf16"
+    return build_model(
+        config.model,
+        texts=data.texts(),
+        datasets=data.scored_datasets(),
+        seed=config.run.seed,
+        # What is trained needs float32 (small updates round away); a frozen base does not.
+        dtype=torch.bfloat16 if frozen_base else torch.float32,
+    )
+
+
+def prepare_steps(
+    config: Config, data: RecipeData, model: AestheticModel, accelerator: Accelerator
+) -> StepDataset:
+    """The optimizer steps, and this process's share of each."""
+    settings = config.data
+    order = Order(
+        [units(source) for source in data.train],
+        weights=[source.weight for source in settings.sources],
+        batch_images=config.train.batch_images,
+        seed=config.run.seed,
+        mixture=settings.mixture,
+        epochs=config.train.epochs,
+        steps=config.train.steps,
+    )
+    collate = Collator(
+        model.family,
+        protocol=protocol(model.info.prompt),
+        aspects=model.info.aspects,
+        datasets=model.info.datasets,
+        text_per=config.objective.text_per,
+        row_tokens=config.train.row_tokens,
+    )
+    return StepDataset(
+        order,
+        collate,
+        seed=config.run.seed,
+        questions_per_image=settings.questions_per_image,
+        accumulation=config.train.accumulation,
+        processes=accelerator.num_processes,
+        process=accelerator.process_index,
+    )
+
+
+def fingerprint(config: Config, data: RecipeData) -> dict[str, str]:
+    """What must not change between a run and its continuation."""
+    return {"configuration": config_fingerprint(config), "data": data.fingerprint()}
+
+
+def protocol_record(folder: RunFolder) -> dict[str, Any]:
+    """What a result records of the run that it belongs to."""
+    run = folder.read()
+    return {
+        "checkpoint": str(folder.model),
+        "domain": "in-domain",
+        **{key: run[key] for key in ("commit", "versions", "seed", "config_sha256", "data_sha256")},
+    }
+
+
+def banner(
+    config: Config,
+    data: RecipeData,
+    model: AestheticModel,
+    steps: StepDataset,
+    folder: RunFolder,
+) -> str:
+    """What is about to happen: data, model, effective batch, where outputs go."""
+    lines = [f"run        {folder.path}  seed={config.run.seed}"]
+    for title, sources in (("train", data.train), ("held out", data.held_out)):
+        for source in sources:
+            counts = " ".join(f"{key}={n}" for key, n in _counts(source).items() if n)
+            lines.append(f"{title:<10} {source.name}: {counts}")
+    parts = trained_counts(model, model.family)
+    trained = " ".join(f"{part}={n:,}/{total:,}" for part, (n, total) in parts.items())
+    lines.append(f"model      {model.family.name} tuning={config.model.tuning} trained/total {trained}")
+    settings = config.train
+    shares = steps.processes * settings.accumulation
+    lines.append(
+        f"steps      {len(steps)} of about {settings.batch_images} images, in {shares} share(s): "
+        f"{steps.processes} process(es) x {settings.accumulation} micro-batch(es)"
+    )
+    weights = config.objective
+    lines.append(f"objective  {weights.text:g} text + {weights.score:g} score ({weights.score_loss}) + "
+                 f"{weights.rank:g} rank ({weights.rank_loss})")  # fmt: skip
+    if data.bad:
+        lines.append(f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}")
+    return "\n".join(lines)
+
+
+def _draw_demo(config: Config) -> None:
+    demo = config.data.demo
+    assert demo is not None
+    root = Path(config.data.root)
+    print(f"data: demo data in {root} (drawn where it is not there yet)", flush=True)
+    write_demo_data(root, seed=demo.seed, sizes=DemoSizes().scaled(demo.scale))
+
+
+def _counts(source: Any) -> dict[str, int]:
+    questions = [q for sample in source.samples for q in sample.questions]
+    return {
+        "images": sum(len(sample.images) for sample in source.samples),
+        "series": len({s.series for s in source.samples if s.series is not None}),
+        "texts": sum(q.kind == "text" for q in questions),
+        "choices": sum(q.kind == "choice" for q in questions),
+        "scores": sum(q.label is not None for q in questions),
+        "pairs": len(source.pairs),
+    }

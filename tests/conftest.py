@@ -1,0 +1,133 @@
+"""Shared fixtures: a tiny model of the real architecture, and made-up samples with real JPEG files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from artimuse.config import ModelConfig, ReadoutConfig, ScratchConfig
+from artimuse.data.collate import Collator
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.build import build_model
+from artimuse.prompts import ATTRIBUTES, protocol
+from artimuse.records import Pair, Question, Sample, ScoreLabel
+
+WORDS = "the light is soft and warm while a dark tree stands left of one bright sharp house".split()
+TINY = ScratchConfig(
+    image_size=56, vision_width=32, vision_layers=1, vision_heads=2,
+    language_width=32, language_layers=2, language_heads=4, key_value_heads=2, vocabulary=400,
+)  # fmt: skip
+ATTRIBUTE = protocol("plain").attribute
+
+
+@pytest.fixture(autouse=True)
+def _deterministic() -> Iterator[None]:
+    """Every test runs on one thread with deterministic kernels and a known seed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(0)
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[str]:
+    return [" ".join(WORDS), *(ATTRIBUTE(a) for a in ATTRIBUTES), "Rate the overall quality."]
+
+
+@pytest.fixture
+def tiny_model(texts: list[str]) -> AestheticModel:
+    """A fresh tiny InternVL with a regression read-out, in evaluation mode."""
+    return build_tiny(texts)
+
+
+def build_tiny(texts: list[str], **changes: object) -> AestheticModel:
+    config = ModelConfig(scratch=TINY, readout=ReadoutConfig(hidden=16)).model_copy(update=changes)
+    return build_model(config, texts=texts, seed=0).eval()
+
+
+@pytest.fixture
+def collator(tiny_model: AestheticModel) -> Collator:
+    return make_collator(tiny_model)
+
+
+def make_collator(model: AestheticModel, **options: object) -> Collator:
+    return Collator(
+        model.family,
+        protocol=protocol("plain"),
+        aspects=["overall"],
+        datasets=[],
+        **options,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def draw_image(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a small JPEG of seeded noise and shapes, another one for every name."""
+
+    def draw(name: str) -> Path:
+        rng = np.random.default_rng(list(name.encode()))
+        width, height = (int(n) for n in rng.integers(60, 120, 2))
+        coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        path = tmp_path / f"{name}.jpg"
+        Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(path)
+        return path
+
+    return draw
+
+
+def sentence(rng: np.random.Generator, longest: int = 12) -> str:
+    return " ".join(rng.choice(WORDS, size=int(rng.integers(1, longest + 1))))
+
+
+@pytest.fixture
+def make_sample(draw_image: Callable[[str], Path]) -> Callable[..., Sample]:
+    """A sample with ragged critiques and, unless told otherwise, a labeled score question."""
+
+    def make(
+        name: str,
+        *,
+        texts: int = 8,
+        score: float | None = 6.0,
+        ask_score: bool = True,
+        series: str | None = None,
+    ) -> Sample:
+        rng = np.random.default_rng(list(name.encode()))
+        questions = [
+            Question("text", ATTRIBUTE(ATTRIBUTES[n % 8]), answer=sentence(rng), aspect=ATTRIBUTES[n % 8])
+            for n in range(texts)
+        ]
+        if ask_score:
+            label = None if score is None else ScoreLabel(score, 0, 10)
+            questions.append(Question("score", aspect="overall", label=label))
+        return Sample(f"made/{name}", (draw_image(name),), tuple(questions), "made", series)
+
+    return make
+
+
+@pytest.fixture
+def make_series(make_sample: Callable[..., Sample]) -> Callable[..., tuple[list[Sample], list[Pair]]]:
+    """A series of unlabeled images that are only ranked, with a pair for every two neighbours."""
+
+    def make(name: str, images: int = 3) -> tuple[list[Sample], list[Pair]]:
+        samples = [
+            make_sample(f"{name}-{n}", texts=0, score=None, series=name) for n in range(images)
+        ]
+        pairs = [
+            Pair(a.id, b.id, 0.2 + 0.6 * (n % 2))
+            for n, (a, b) in enumerate(zip(samples, samples[1:], strict=False))
+        ]
+        return samples, pairs
+
+    return make
