@@ -30,8 +30,8 @@ OVERALL = "overall"
 class DataError(ValueError):
     """Data that cannot be used at all: an unreadable file, or too much that is bad.
 
-    The message says what was expected, what was found, in which file, and what to do. A single bad row is
-    no DataError but a `BadItem`: the rest of its file is still read.
+    The message says what was expected, what was found, in which file, and what to do. A single bad
+    row is no DataError but a `BadItem`: the rest of its file is still read.
     """
 
 
@@ -56,7 +56,9 @@ class ScoreLabel:
         if not self.low < self.high:
             raise ValueError(f"score scale: expected low < high, found {self.low}..{self.high}")
         if not math.isfinite(self.mean) or not self.low <= self.mean <= self.high:
-            raise ValueError(f"score {self.mean!r} is not on its stated scale {self.low}..{self.high}")
+            raise ValueError(
+                f"score {self.mean!r} is not on its stated scale {self.low}..{self.high}"
+            )
 
     @property
     def score_0_100(self) -> float:

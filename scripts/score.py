@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     scorer = Scorer(model, batch_images=args.batch_images)
     critic = Critic(model)
-    critiques = {a: protocol(model.info.prompt).attribute(a) for a in ATTRIBUTES} if args.describe else {}
+    critiques = (
+        {a: protocol(model.info.prompt).attribute(a) for a in ATTRIBUTES} if args.describe else {}
+    )
     done, broken = 0, []
     for image, scores in _scores(scorer, images, broken):
         row: dict[str, Any] = {

@@ -73,9 +73,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", required=True, help="a recipe, for example configs/quickstart.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="changes to the recipe")
-    parser.add_argument("--resume", action="store_true", help="start, continue, or leave a finished run")
+    parser.add_argument(
+        "--config", required=True, help="a recipe, for example configs/quickstart.yaml"
+    )
+    parser.add_argument(
+        "overrides", nargs="*", metavar="section.key=value", help="changes to the recipe"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="start, continue, or leave a finished run"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
     # Overrides may stand before, between and after the options.
     return parser.parse_intermixed_args(argv)

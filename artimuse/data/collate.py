@@ -109,7 +109,9 @@ class Collator:
         if question.kind == "score":
             return Conversation(prompt, None)
         if question.answer is None:
-            raise ValueError(f"question {question.text!r}: expected an answer to supervise, found none")
+            raise ValueError(
+                f"question {question.text!r}: expected an answer to supervise, found none"
+            )
         return Conversation(prompt, self.family.answer_ids(question.answer))
 
     def wording(self, question: Question) -> str:
@@ -162,7 +164,10 @@ class Collator:
                 histogram[number, : len(votes)] = votes / votes.sum()
         names = [sample.series for sample, _ in asked]
         known = {name: number for number, name in enumerate(dict.fromkeys(n for n in names if n))}
-        std = [math.nan if not label or label.std_0_100 is None else label.std_0_100 for label in labels]
+        std = [
+            math.nan if not label or label.std_0_100 is None else label.std_0_100
+            for label in labels
+        ]
         return {
             "readouts": torch.tensor(index, dtype=torch.int64),
             "aspect": torch.tensor([self._aspect(q) for _, q in asked], dtype=torch.int64),
@@ -195,7 +200,9 @@ class Collator:
         place = {s.id: n for n, (s, question) in enumerate(asked) if question.aspect == overall}
         missing = [i for pair in pairs for i in (pair.first, pair.second) if i not in place]
         if missing:
-            raise ValueError(f"pair: {missing[0]!r} has no {overall!r} score question in this batch")
+            raise ValueError(
+                f"pair: {missing[0]!r} has no {overall!r} score question in this batch"
+            )
         return {
             "pairs": torch.tensor(
                 [(place[p.first], place[p.second]) for p in pairs], dtype=torch.int64

@@ -26,8 +26,9 @@ from artimuse.records import DataError
 MAX_PIXELS = 89_478_485
 """Width times height: PIL's own limit against decompression bombs (256 MiB as RGB)."""
 
-# Named, because PIL would also try formats that start other programs (EPS runs Ghostscript).
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+# Named, because PIL would also try formats that start other programs (EPS runs Ghostscript), and
+# JPEG 2000, whose decoder fills up what is truncated. MPO is opened by PIL's JPEG reader.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 # As ImageOps.exif_transpose has it; that also rewrites the EXIF block, and fails on odd ones.
 _TURNS = {
@@ -39,7 +40,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
 
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -67,6 +67,8 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
         with _strict(), Image.open(path, formats=FORMATS) as image:
             _check_size(path, image)
             image.load()
+            if image.format == "PNG":
+                _check_png(path)
             return _to_rgb(path, _upright(image))
     except ImageError:
         raise
@@ -114,6 +116,12 @@ def _check_size(path: Path, image: Image.Image) -> None:
     if width * height > MAX_PIXELS:
         reason = f"too large: expected at most {MAX_PIXELS} pixels, found {width} x {height}"
         raise _error(path, reason, "scale it down")
+
+
+def _check_png(path: Path) -> None:
+    """The checksums of all chunks up to the last, which decoding the pixels does not look at."""
+    with Image.open(path, formats=("PNG",)) as image:
+        image.verify()
 
 
 def _upright(image: Image.Image) -> Image.Image:

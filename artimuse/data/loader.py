@@ -118,9 +118,7 @@ class StepDataset(Dataset[StepData]):
             return sample.questions
         rng = np.random.default_rng([self.seed, step, zlib.crc32(sample.id.encode())])
         kept = set(rng.choice(text, size=wanted, replace=False).tolist())
-        return tuple(
-            q for n, q in enumerate(sample.questions) if q.kind == "score" or n in kept
-        )
+        return tuple(q for n, q in enumerate(sample.questions) if q.kind == "score" or n in kept)
 
     def counts(self, shares: Sequence[Share]) -> Counts:
         """The step's denominators, over all its shares."""

@@ -96,4 +96,6 @@ def load_recipe(config: Config, *, bad_images: Sequence[BadItem] = ()) -> Recipe
 
 def _load_all(config: Config) -> list[Source]:
     root = Path(config.data.root)
-    return [load_source(source, root) for source in (*config.data.sources, *config.evaluation.sources)]
+    return [
+        load_source(source, root) for source in (*config.data.sources, *config.evaluation.sources)
+    ]

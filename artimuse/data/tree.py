@@ -124,7 +124,9 @@ def build_tree(conversations: Sequence[Conversation], family: Family) -> Tree:
     for number, conversation in enumerate(conversations):
         answer = conversation.answer
         if answer is not None and not answer:
-            raise ValueError("an answer of no tokens: expected at least the token that ends the turn")
+            raise ValueError(
+                "an answer of no tokens: expected at least the token that ends the turn"
+            )
         # The last target is predicted but never read, so it takes no place in the row.
         tail = conversation.prompt[length:] + (answer[:-1] if answer is not None else [])
         # The predicting token of the first target is the last prompt token, which is the prefix's last
@@ -142,7 +144,9 @@ def build_tree(conversations: Sequence[Conversation], family: Family) -> Tree:
         ids += tail
         branch += [number + 1] * len(tail)
         steps += range(restart, restart + len(tail))
-    positions = np.broadcast_to(np.asarray(steps, dtype=np.int64), (len(prefix_positions), len(ids)))
+    positions = np.broadcast_to(
+        np.asarray(steps, dtype=np.int64), (len(prefix_positions), len(ids))
+    )
     positions = positions.copy()
     positions[:, :length] = prefix_positions
     return Tree(

@@ -79,7 +79,9 @@ def load_checkpoint(
     """
     for name in FILES:
         if not (path / name).is_file():
-            raise ValueError(f"{path}: {name} is missing; remove this folder to resume from an older one")
+            raise ValueError(
+                f"{path}: {name} is missing; remove this folder to resume from an older one"
+            )
     state = json.loads((path / FILES[2]).read_text(encoding="utf-8"))
     for key, value in fingerprint.items():
         if state["fingerprint"].get(key) != value:

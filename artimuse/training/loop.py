@@ -69,7 +69,10 @@ def train(
             seed=config.run.seed, clip=settings.clip,
         )  # fmt: skip
         done = step_data.step + 1
-        log.step(_row(done, result, step_data.counts, settings.lr * factor, config), images=step_data.counts.images)
+        log.step(
+            _row(done, result, step_data.counts, settings.lr * factor, config),
+            images=step_data.counts.images,
+        )
         stopping = done < steps and stop is not None and stop(done)
         if main and (done % settings.checkpoint_every == 0 or done == steps):
             save_checkpoint(
@@ -89,7 +92,9 @@ def _row(done: int, result: Any, counts: Any, lr: float, config: Config) -> dict
     weights = config.objective
     return {
         "step": done,
-        "loss": weights.text * result.text + weights.score * result.score + weights.rank * result.rank,
+        "loss": weights.text * result.text
+        + weights.score * result.score
+        + weights.rank * result.rank,
         "loss_text": result.text,
         "loss_score": result.score,
         "loss_rank": result.rank,

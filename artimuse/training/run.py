@@ -1,12 +1,12 @@
 """The run folder: `run.folder/run.name/`, which alone suffices to repeat or resume the run.
 
-    config.yaml      resolved configuration
-    run.json         commit, versions, hashes, seeds, hardware, counts, and whether the run is finished
-    metrics.jsonl    a row per logged step
-    bad_items.jsonl  what was left out of the data, and why
-    checkpoints/     step-000200/, complete or absent
-    model/           the result
-    results/         predictions.jsonl, results.json
+config.yaml      resolved configuration
+run.json         commit, versions, hashes, seeds, hardware, counts, and whether the run is finished
+metrics.jsonl    a row per logged step
+bad_items.jsonl  what was left out of the data, and why
+checkpoints/     step-000200/, complete or absent
+model/           the result
+results/         predictions.jsonl, results.json
 """
 
 from __future__ import annotations

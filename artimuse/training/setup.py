@@ -142,7 +142,9 @@ def banner(
             lines.append(f"{title:<10} {source.name}: {counts}")
     parts = trained_counts(model, model.family)
     trained = " ".join(f"{part}={n:,}/{total:,}" for part, (n, total) in parts.items())
-    lines.append(f"model      {model.family.name} tuning={config.model.tuning} trained/total {trained}")
+    lines.append(
+        f"model      {model.family.name} tuning={config.model.tuning} trained/total {trained}"
+    )
     settings = config.train
     shares = steps.processes * settings.accumulation
     lines.append(
@@ -153,7 +155,9 @@ def banner(
     lines.append(f"objective  {weights.text:g} text + {weights.score:g} score ({weights.score_loss}) + "
                  f"{weights.rank:g} rank ({weights.rank_loss})")  # fmt: skip
     if data.bad:
-        lines.append(f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}")
+        lines.append(
+            f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}"
+        )
     return "\n".join(lines)
 
 

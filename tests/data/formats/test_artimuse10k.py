@@ -1,4 +1,4 @@
-"""ArtiMuse-10K's score lists and critiques; also what all formats share (paths, unreadable files)."""
+"""ArtiMuse-10K, and what all formats share: paths that escape, files that cannot be read."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def record(image: object, attribute: str, answer: str = "The harbour is calm.") 
 
 def load(folder: Path, scores: object = None, texts: object = None, scale=(0.0, 10.0)) -> Source:
     """Write what is given (bytes, text, or values as JSON) and read it back as records."""
-    names: dict[str, str] = {}
+    names: dict[str, Any] = {}
     if scores is not None:
         names["scores"] = "scores.json"
         write(folder / "scores.json", scores if isinstance(scores, bytes) else json.dumps(scores))
