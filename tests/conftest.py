@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -21,7 +22,22 @@ from artimuse.models.build import build_model
 from artimuse.prompts import ATTRIBUTES, protocol
 from artimuse.records import Pair, Question, Sample, ScoreLabel
 
-WORDS = "the light is soft and warm while a dark tree stands left of one bright sharp house".split()
+WORDS = [
+    "the",
+    "light",
+    "is",
+    "soft",
+    "and",
+    "warm",
+    "while",
+    "a",
+    "dark",
+    "tree",
+    "stands",
+    "left",
+    "of",
+    "house",
+]
 TINY = ScratchConfig(
     image_size=56, vision_width=32, vision_layers=1, vision_heads=2,
     language_width=32, language_layers=2, language_heads=4, key_value_heads=2, vocabulary=400,
@@ -105,7 +121,9 @@ def make_sample(draw_image: Callable[[str], Path]) -> Callable[..., Sample]:
     ) -> Sample:
         rng = np.random.default_rng(list(name.encode()))
         questions = [
-            Question("text", ATTRIBUTE(ATTRIBUTES[n % 8]), answer=sentence(rng), aspect=ATTRIBUTES[n % 8])
+            Question(
+                "text", ATTRIBUTE(ATTRIBUTES[n % 8]), answer=sentence(rng), aspect=ATTRIBUTES[n % 8]
+            )
             for n in range(texts)
         ]
         if ask_score:
@@ -117,7 +135,9 @@ def make_sample(draw_image: Callable[[str], Path]) -> Callable[..., Sample]:
 
 
 @pytest.fixture
-def make_series(make_sample: Callable[..., Sample]) -> Callable[..., tuple[list[Sample], list[Pair]]]:
+def make_series(
+    make_sample: Callable[..., Sample],
+) -> Callable[..., tuple[list[Sample], list[Pair]]]:
     """A series of unlabeled images that are only ranked, with a pair for every two neighbours."""
 
     def make(name: str, images: int = 3) -> tuple[list[Sample], list[Pair]]:
@@ -125,8 +145,7 @@ def make_series(make_sample: Callable[..., Sample]) -> Callable[..., tuple[list[
             make_sample(f"{name}-{n}", texts=0, score=None, series=name) for n in range(images)
         ]
         pairs = [
-            Pair(a.id, b.id, 0.2 + 0.6 * (n % 2))
-            for n, (a, b) in enumerate(zip(samples, samples[1:], strict=False))
+            Pair(a.id, b.id, 0.2 + 0.6 * (n % 2)) for n, (a, b) in enumerate(pairwise(samples))
         ]
         return samples, pairs
 

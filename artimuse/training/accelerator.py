@@ -22,14 +22,14 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
         torch.set_num_threads(config.threads)
     # On CUDA some operators have no deterministic kernel, and the others are slower.
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
-    # Without a backend accelerate takes several CPU processes for one; with it, one for several.
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    gloo = several and not torch.cuda.is_available()
-    handlers = [InitProcessGroupKwargs(backend="gloo")] if gloo else []
+    on_cpu = several and not torch.cuda.is_available()
     accelerator = Accelerator(
+        # Without `cpu` several CPU processes would each train alone, without a word.
+        cpu=on_cpu,
         mixed_precision="bf16" if config.precision == "bf16" else "no",
         gradient_accumulation_steps=config.accumulation,
-        kwargs_handlers=handlers,  # type: ignore[arg-type]  # a list of one kind is a list of handlers
+        kwargs_handlers=[InitProcessGroupKwargs(backend="gloo")] if on_cpu else None,
     )
     known = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
     if accelerator.distributed_type not in known:
@@ -37,6 +37,8 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
             f"launched under {accelerator.distributed_type.value}: expected one process or data "
             "parallel (DDP); launch with `torchrun` or an accelerate config of type MULTI_GPU"
         )
+    assert (accelerator.num_processes > 1) == several, "accelerate did not see the other processes"
+    assert not several or accelerator.distributed_type != DistributedType.NO
     return accelerator
 
 

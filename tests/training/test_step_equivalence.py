@@ -1,0 +1,94 @@
+"""The counts are right: however a step is cut, its gradient is the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+
+from artimuse.config import TrainConfig
+from artimuse.data.order import Unit
+from artimuse.training.accelerator import build_accelerator
+
+sys.path.insert(0, str(Path(__file__).parent))
+import toy
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerate():
+    toy.reset_accelerate()
+    yield
+    toy.reset_accelerate()
+
+
+def accelerator(accumulation: int = 1) -> Accelerator:
+    toy.reset_accelerate()
+    return build_accelerator(TrainConfig(steps=1, accumulation=accumulation))
+
+
+def relative_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    assert a.keys() == b.keys()
+    difference = torch.cat([(a[name] - b[name]).flatten() for name in a])
+    whole = torch.cat([b[name].flatten() for name in b])
+    assert whole.norm() > 1e-3
+    return float(difference.norm() / whole.norm())
+
+
+@pytest.mark.parametrize("units", [toy.mixed_units, toy.unequal_units])
+@pytest.mark.parametrize("text_per", ["token", "answer"])
+def test_four_micro_batches_equal_one(tmp_path: Path, units, text_per: str) -> None:
+    whole, losses = toy.step_gradient(units(tmp_path), accelerator(), text_per=text_per)
+    cut, cut_losses = toy.step_gradient(
+        units(tmp_path), accelerator(4), accumulation=4, text_per=text_per
+    )
+    assert relative_difference(cut, whole) <= 1e-5
+    assert cut_losses == pytest.approx(losses, rel=1e-5)
+    assert all(loss > 0 for loss in losses if loss != losses[1])
+
+
+@pytest.mark.parametrize("score_loss", ["l1", "mse", "cross_entropy"])
+def test_every_score_loss_accumulates(tmp_path: Path, score_loss: str) -> None:
+    readout = "bins" if score_loss == "cross_entropy" else "regression"
+    options = {"readout": readout, "score_loss": score_loss}
+    whole, _ = toy.step_gradient(toy.mixed_units(tmp_path), accelerator(), **options)
+    cut, _ = toy.step_gradient(
+        toy.mixed_units(tmp_path), accelerator(4), accumulation=4, **options
+    )
+    assert relative_difference(cut, whole) <= 1e-5
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_two_processes_equal_one(tmp_path: Path, accumulation: int) -> None:
+    """One share has all the text and no pair, the other all the pairs and no text."""
+    units: list[Unit] = toy.unequal_units(tmp_path)
+    expected, losses = toy.step_gradient(units, accelerator())
+    output = tmp_path / "gradient.safetensors"
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+         "--master-port", str(29500 + os.getpid() % 1000 + accumulation),
+         toy.__file__, str(tmp_path), str(output), str(accumulation)],
+        check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+    )  # fmt: skip
+    found = load_file(output)
+    assert found.pop("losses").tolist() == pytest.approx(losses, rel=1e-5)
+    assert relative_difference(found, expected) <= 1e-5
+
+
+def test_a_wrong_count_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison can fail: with each micro-batch's own counts the gradient differs."""
+    from artimuse.data.loader import StepDataset
+
+    units = toy.mixed_units(tmp_path)
+    whole, _ = toy.step_gradient(units, accelerator())
+    right = StepDataset.counts
+    monkeypatch.setattr(StepDataset, "counts", lambda self, shares: right(self, shares[:3]))
+    with pytest.raises(AssertionError):
+        cut, _ = toy.step_gradient(units, accelerator(4), accumulation=4)
+        assert relative_difference(cut, whole) <= 1e-5

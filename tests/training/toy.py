@@ -1,0 +1,146 @@
+"""One optimizer step of a tiny run, as a function: what the equivalence tests compare.
+
+Run by `torchrun` it is one of several real processes:
+
+    torchrun --nproc-per-node 2 tests/training/toy.py FOLDER OUTPUT ACCUMULATION
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from PIL import Image
+from safetensors.torch import save_file
+
+from artimuse.config import ModelConfig, ObjectiveConfig, ReadoutConfig, ScratchConfig, TrainConfig
+from artimuse.data.collate import Collator
+from artimuse.data.loader import StepDataset
+from artimuse.data.order import Order, Unit
+from artimuse.models.build import build_model
+from artimuse.objectives.joint import Objective
+from artimuse.prompts import protocol
+from artimuse.records import Pair, Question, Sample, ScoreLabel
+from artimuse.training.accelerator import build_accelerator
+from artimuse.training.step import train_step
+
+SCRATCH = ScratchConfig(
+    image_size=56, vision_width=32, vision_layers=1, vision_heads=2,
+    language_width=32, language_layers=2, language_heads=4, key_value_heads=2, vocabulary=400,
+)  # fmt: skip
+LINES = ["the light is soft and warm", "a dark tree stands left of one house", "busy ground"]
+
+
+def image(folder: Path, name: str) -> Path:
+    """A small JPEG, another one for every name."""
+    path = folder / f"{name}.jpg"
+    if not path.exists():
+        rng = np.random.default_rng(list(name.encode()))
+        pixels = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((80, 64), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+def text_unit(folder: Path, name: str, answers: int) -> Unit:
+    """An image with questions and no score."""
+    questions = tuple(
+        Question("text", f"Question {n}?", answer=LINES[n % 3]) for n in range(answers)
+    )
+    return Unit((Sample(f"t/{name}", (image(folder, name),), questions, "t"),))
+
+
+def scored_unit(folder: Path, name: str, score: float) -> Unit:
+    question = Question("score", aspect="overall", label=ScoreLabel(score, 0, 10))
+    return Unit((Sample(f"t/{name}", (image(folder, name),), (question,), "t"),))
+
+
+def series_unit(folder: Path, name: str, images: int) -> Unit:
+    """A series that is only ranked: pairs, no label, no text."""
+    asked = (Question("score", aspect="overall"),)
+    samples = tuple(
+        Sample(f"t/{name}{n}", (image(folder, f"{name}{n}"),), asked, "t", series=name)
+        for n in range(images)
+    )
+    pairs = tuple(Pair(samples[n].id, samples[n + 1].id, 0.8) for n in range(images - 1))
+    return Unit(samples, pairs)
+
+
+def unequal_units(folder: Path) -> list[Unit]:
+    """Of two shares, one gets all the text and the other the only pairs."""
+    return [text_unit(folder, "long", 12), series_unit(folder, "s", 3)]
+
+
+def mixed_units(folder: Path) -> list[Unit]:
+    return [
+        text_unit(folder, "a", 3),
+        scored_unit(folder, "b", 2.5),
+        series_unit(folder, "c", 2),
+        scored_unit(folder, "d", 7.5),
+        text_unit(folder, "e", 1),
+        series_unit(folder, "f", 4),
+    ]
+
+
+def reset_accelerate() -> None:
+    """accelerate keeps its state in classes; every test starts anew."""
+    for state in (AcceleratorState, GradientState, PartialState):
+        state._reset_state()
+
+
+def step_gradient(
+    units: list[Unit],
+    accelerator: Accelerator,
+    *,
+    accumulation: int = 1,
+    text_per: str = "token",
+    readout: str = "regression",
+    score_loss: str = "huber",
+) -> tuple[dict[str, torch.Tensor], list[float]]:
+    """The whole gradient of one step, as the optimizer sees it, and its three losses."""
+    config = ModelConfig(scratch=SCRATCH, readout=ReadoutConfig(kind=readout, hidden=16))  # type: ignore[arg-type]
+    model = build_model(config, texts=LINES, seed=0)
+    order = Order(
+        [units], weights=[1], batch_images=sum(u.images for u in units), seed=0, steps=1
+    )  # fmt: skip
+    collate = Collator(
+        model.family,
+        protocol=protocol("plain"),
+        aspects=["overall"],
+        datasets=[],
+        text_per=text_per,  # type: ignore[arg-type]
+    )
+    steps = StepDataset(
+        order, collate, seed=0, accumulation=accumulation,
+        processes=accelerator.num_processes, process=accelerator.process_index,
+    )  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    gradient: dict[str, torch.Tensor] = {}
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    optimizer.register_step_pre_hook(
+        lambda *_: gradient.update({names[p]: p.grad.clone() for p in names if p.grad is not None})
+    )
+    wrapped, prepared = accelerator.prepare(model, optimizer)
+    objective = Objective(ObjectiveConfig(score_loss=score_loss, text_per=text_per))  # type: ignore[arg-type]
+    result = train_step(
+        wrapped.train(), prepared, objective, steps[0], accelerator, seed=0, clip=None
+    )
+    return gradient, [result.text, result.score, result.rank]
+
+
+def main(folder: str, output: str, accumulation: str) -> None:
+    torch.set_num_threads(1)
+    accelerator = build_accelerator(TrainConfig(steps=1, accumulation=int(accumulation)))
+    assert accelerator.num_processes > 1, "expected torchrun to start several processes"
+    units = unequal_units(Path(folder))
+    gradient, losses = step_gradient(units, accelerator, accumulation=int(accumulation))
+    if accelerator.is_main_process:
+        save_file(gradient | {"losses": torch.tensor(losses)}, output)
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
