@@ -23,7 +23,7 @@ from artimuse.evaluation.results import (
     write_results,
 )
 from artimuse.inference.scorer import Scorer
-from artimuse.records import OVERALL, Sample, Source
+from artimuse.records import OVERALL, Question, Sample, Source
 
 
 def predict(scorer: Scorer, sources: Sequence[Source], *, tau: float) -> list[Prediction]:
@@ -39,30 +39,18 @@ def predict(scorer: Scorer, sources: Sequence[Source], *, tau: float) -> list[Pr
         items = [Item(sample, _asked(sample)) for sample in source.samples]
         overall: dict[str, float] = {}
         for answered in scorer.answer([item for item in items if item.questions]):
+            sample = answered.item.sample
             scores, choices = iter(answered.scores), iter(answered.choices)
-            for question in answered.item.questions:
-                sample = answered.item.sample
+            for number, question in enumerate(sample.questions):
                 if question.kind == "choice":
-                    number = sample.questions.index(question)
-                    rows.append(
-                        {
-                            "kind": "choice",
-                            "id": f"{sample.id}#{number}",
-                            "label": question.answer or "",
-                            "prediction": next(choices),
-                            "options": question.options,
-                            "dataset": source.name,
-                            "series": sample.id,
-                        }
-                    )
-                    continue
-                score = next(scores)
-                if question.aspect == OVERALL:
-                    overall[sample.id] = score
-                if question.label is not None:
-                    rows.append(
-                        _score_row(sample, score, question.label.score_0_100, question.aspect)
-                    )
+                    rows.append(_choice_row(sample, number, question, next(choices)))
+                elif question.kind == "score":
+                    score = next(scores)
+                    if question.aspect == OVERALL:
+                        overall[sample.id] = score
+                    if question.label is not None:
+                        label = question.label.score_0_100
+                        rows.append(_score_row(sample, score, label, question.aspect))
         rows += _pair_rows(source, overall, tau)
     return rows
 
@@ -138,7 +126,7 @@ def save_results(
     return systems | {"trained": compute_metrics(rows)}
 
 
-def _asked(sample: Sample) -> tuple[Any, ...]:
+def _asked(sample: Sample) -> tuple[Question, ...]:
     return tuple(q for q in sample.questions if q.kind in ("score", "choice"))
 
 
@@ -156,6 +144,19 @@ def _score_row(sample: Sample, score: float, label: float, aspect: str | None) -
         "prediction": score,
         "aspect": aspect,
         "dataset": sample.dataset,
+    }
+
+
+def _choice_row(sample: Sample, number: int, question: Question, choice: str) -> Prediction:
+    return {
+        "kind": "choice",
+        "id": f"{sample.id}#{number}",
+        "label": question.answer or "",
+        "prediction": choice,
+        "options": question.options,
+        "dataset": sample.dataset,
+        # Questions about one image stand and fall together: the interval resamples images.
+        "series": sample.id,
     }
 
 

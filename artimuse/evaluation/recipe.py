@@ -17,7 +17,9 @@ from artimuse.evaluation.table import table
 from artimuse.inference.critic import Critic
 from artimuse.inference.scorer import Scorer
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.records import DataError
 
+LEAST_SCORES = 3
 UNTRAINED, PIXELS = "untrained", "pixel statistics"
 
 
@@ -27,12 +29,23 @@ class RecipeEvaluation:
 
     config, data: of the recipe; data.held_out is what is evaluated on. folder: the results folder.
     device: of the model.
+
+    Raises:
+        DataError: when the held-out data is too little to measure; better now than after the training.
     """
 
     config: Config
     data: RecipeData
     folder: Path
     device: Any
+
+    def __post_init__(self) -> None:
+        scores = expected(self.data.held_out).get("score", 0)
+        if 0 < scores < LEAST_SCORES:
+            raise DataError(
+                f"held-out data: expected at least {LEAST_SCORES} scored images for a correlation, "
+                f"found {scores}; raise data.validation_frac, or give more in evaluation.sources"
+            )
 
     def before_training(self, model: AestheticModel) -> None:
         """Predict with the untrained model, where the recipe asks for it and it was not done yet."""

@@ -111,5 +111,9 @@ def _start_wandb(config: RunConfig, folder: Path) -> Any:
     import wandb
 
     return wandb.init(
-        project="artimuse", name=config.name, dir=str(folder), mode=config.wandb, resume="allow"
+        project="artimuse",
+        name=config.name,
+        dir=str(folder),
+        mode="offline" if config.wandb == "offline" else "online",
+        resume="allow",
     )

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,11 +56,9 @@ def test_four_micro_batches_equal_one(tmp_path: Path, units, text_per: str) -> N
 @pytest.mark.parametrize("score_loss", ["l1", "mse", "cross_entropy"])
 def test_every_score_loss_accumulates(tmp_path: Path, score_loss: str) -> None:
     readout = "bins" if score_loss == "cross_entropy" else "regression"
-    options = {"readout": readout, "score_loss": score_loss}
+    options: dict[str, Any] = {"readout": readout, "score_loss": score_loss}
     whole, _ = toy.step_gradient(toy.mixed_units(tmp_path), accelerator(), **options)
-    cut, _ = toy.step_gradient(
-        toy.mixed_units(tmp_path), accelerator(4), accumulation=4, **options
-    )
+    cut, _ = toy.step_gradient(toy.mixed_units(tmp_path), accelerator(4), accumulation=4, **options)
     assert relative_difference(cut, whole) <= 1e-5
 
 

@@ -1,0 +1,86 @@
+"""Ablations: several recipes over several seeds, and whether what was taken away mattered.
+
+A variant is a name and the overrides that make it from a recipe. What is compared is read from the
+results.json of finished runs, so a table can be made again from the run folders alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+BASE = "full"
+
+# Each loss with its weight at 0, and the metric that it is there for.
+LOSS_VARIANTS: dict[str, tuple[str, ...]] = {
+    BASE: (),
+    "no text": ("objective.text=0",),
+    "no score": ("objective.score=0",),
+    "no rank": ("objective.rank=0",),
+}
+LOWER_IS_BETTER = ("mae",)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A metric over seeds: values in the order of the seeds, mean, and sample standard deviation."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def std(self) -> float:
+        return statistics.stdev(self.values) if len(self.values) > 1 else math.nan
+
+
+def read_metrics(results: Path) -> dict[str, float]:
+    """The metrics of one results.json by name."""
+    record = json.loads(results.read_text(encoding="utf-8"))
+    return {name: metric["value"] for name, metric in record["metrics"].items()}
+
+
+def spreads(runs: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
+    """Metric -> its spread over the runs of one variant (metrics that all of them have)."""
+    shared = set.intersection(*(set(run) for run in runs))
+    return {name: Spread(tuple(run[name] for run in runs)) for name in sorted(shared)}
+
+
+def worse_by(base: Spread, other: Spread, metric: str) -> float:
+    """By how many pooled standard deviations `other` is worse than `base`; negative where better.
+
+    pooled = sqrt((s1^2 + s2^2) / 2); infinite where both variants do not vary and differ.
+    """
+    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
+    difference = sign * (other.mean - base.mean)
+    pooled = math.sqrt((base.std**2 + other.std**2) / 2)
+    if pooled == 0:
+        return 0.0 if difference == 0 else math.copysign(math.inf, difference)
+    return difference / pooled
+
+
+def markdown(variants: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str]) -> str:
+    """A table with a row per variant: mean +- std, and how much worse than the full objective."""
+    lines = [
+        "| variant | " + " | ".join(metrics) + " |",
+        "|---" * (len(metrics) + 1) + "|",
+    ]
+    for name, found in variants.items():
+        cells = []
+        for metric in metrics:
+            if metric not in found:
+                cells.append("-")
+                continue
+            spread = found[metric]
+            text = f"{spread.mean:.3f} ± {spread.std:.3f}"
+            if name != BASE and BASE in variants:
+                text += f" ({worse_by(variants[BASE][metric], spread, metric):+.1f} sd)"
+            cells.append(text)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)

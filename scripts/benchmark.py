@@ -1,0 +1,83 @@
+"""Measurements, side by side in one run.
+
+    python scripts/benchmark.py ablate                       # each loss taken away, three seeds
+    python scripts/benchmark.py ablate --json ablate.json train.steps=100
+
+`ablate` trains the quickstart recipe with the full objective and with each of the three weights at 0. Every
+run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. The JSON holds
+`hardware`, `versions` and a list `rows`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from artimuse.evaluation.ablation import LOSS_VARIANTS, Spread, markdown, read_metrics, spreads
+
+METRICS = ("mae", "srcc", "pair_accuracy", "pair_accuracy_close", "choice_accuracy")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _arguments(argv)
+    folder = Path(args.folder)
+    found: dict[str, dict[str, Spread]] = {}
+    for variant, changes in LOSS_VARIANTS.items():
+        runs = []
+        for seed in range(args.seeds):
+            name = f"{variant.replace(' ', '-')}-seed{seed}"
+            if not _train(args.config, folder, name, seed, (*changes, *args.overrides)):
+                print(
+                    f"error: {folder / name} did not finish; its message is above", file=sys.stderr
+                )
+                return 1
+            runs.append(read_metrics(folder / name / "results" / "results.json"))
+        found[variant] = spreads(runs)
+        print(markdown(found, METRICS), flush=True)
+    if args.json is not None:
+        _write(args.json, folder, found)
+    return 0
+
+
+def _train(config: str, folder: Path, name: str, seed: int, changes: Sequence[str]) -> bool:
+    """One run in a process of its own, continued where it was stopped."""
+    script = Path(__file__).parent / "train.py"
+    settings = [f"run.folder={folder}", f"run.name={name}", f"run.seed={seed}", *changes]
+    print(f"ablate: {name}", flush=True)
+    command = [sys.executable, str(script), "--config", config, "--resume", *settings]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _write(path: Path, folder: Path, found: dict[str, dict[str, Spread]]) -> None:
+    """Hardware and versions are those that the runs recorded."""
+    first = json.loads(next(iter(sorted(folder.glob("*/run.json")))).read_text(encoding="utf-8"))
+    rows = [
+        {"case": "ablate", "variant": variant}
+        | {name: {"mean": s.mean, "std": s.std, "values": s.values} for name, s in metrics.items()}
+        for variant, metrics in found.items()
+    ]
+    record = {"hardware": first["hardware"], "versions": first["versions"], "rows": rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    ablate = kinds.add_parser("ablate", help="take each loss away, over several seeds")
+    ablate.add_argument("overrides", nargs="*", metavar="section.key=value")
+    ablate.add_argument("--config", default="configs/quickstart.yaml", help="the recipe")
+    ablate.add_argument("--folder", default="runs/ablate", help="where the runs are kept")
+    ablate.add_argument("--seeds", type=int, default=3)
+    ablate.add_argument("--json", type=Path, help="write the rows here too")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

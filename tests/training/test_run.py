@@ -1,0 +1,64 @@
+"""The run folder: one run, one configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from artimuse.config import Config, ConfigError, load_config
+from artimuse.training.run import RunFolder, config_fingerprint
+
+RECIPE = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
+
+
+def recipe(folder: Path, *changes: str) -> Config:
+    return load_config(RECIPE, [f"run.folder={folder}", "run.name=r", *changes])
+
+
+def test_a_folder_holds_one_run(tmp_path: Path) -> None:
+    RunFolder(recipe(tmp_path)).open(resume=False)
+    with pytest.raises(ConfigError, match="holds a stopped run already.*--resume.*run.name"):
+        RunFolder(recipe(tmp_path)).open(resume=False)
+
+
+def test_resume_starts_continues_and_knows_a_finished_run(tmp_path: Path) -> None:
+    folder = RunFolder(recipe(tmp_path))
+    folder.open(resume=True)
+    folder.record(seed=0)
+    assert not folder.finished
+    RunFolder(recipe(tmp_path)).open(resume=True)
+    folder.record(finished=True)
+    again = RunFolder(recipe(tmp_path))
+    again.open(resume=True)
+    assert again.finished
+    assert again.read() == {"seed": 0, "finished": True}
+
+
+def test_another_configuration_is_refused_by_name(tmp_path: Path) -> None:
+    RunFolder(recipe(tmp_path)).open(resume=False)
+    with pytest.raises(ConfigError, match=r"train\.lr: 0\.\d+ -> 0\.5"):
+        RunFolder(recipe(tmp_path, "train.lr=0.5")).open(resume=True)
+
+
+def test_what_does_not_decide_the_result_may_change(tmp_path: Path) -> None:
+    RunFolder(recipe(tmp_path)).open(resume=False)
+    changed = recipe(tmp_path, "data.workers=2", "train.checkpoint_every=7")
+    RunFolder(changed).open(resume=True)
+    assert config_fingerprint(changed) == config_fingerprint(recipe(tmp_path))
+    assert config_fingerprint(recipe(tmp_path, "run.seed=5")) != config_fingerprint(changed)
+
+
+def test_the_written_configuration_repeats_the_run(tmp_path: Path) -> None:
+    original = recipe(tmp_path, "train.steps=7")
+    RunFolder(original).open(resume=False)
+    assert load_config(tmp_path / "r" / "config.yaml") == original
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="found other files"):
+        RunFolder(recipe(tmp_path)).open(resume=True)
+    assert json.dumps(sorted(p.name for p in (tmp_path / "r").iterdir())) == '["thesis.txt"]'
