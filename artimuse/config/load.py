@@ -31,8 +31,8 @@ class _Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise ConfigError(f"{key}: given twice in the block that starts at line {line}")
+                start = node.start_mark.line + 1
+                raise yaml.YAMLError(f"{key}: given twice in the block that starts at line {start}")
         return super().construct_mapping(node, deep=deep)
 
 
@@ -58,7 +58,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: expected sections such as `run:` and `train:`, found {type(raw).__name__}")
+        raise ConfigError(
+            f"{path}: expected sections such as `run:` and `train:`, found {type(raw).__name__}"
+        )
     for override in overrides:
         _apply(raw, override)
     try:
@@ -67,8 +69,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     except ValidationError as error:
         lines = [_describe(item) for item in error.errors()]
         raise ConfigError(f"{path}: " + "\n  ".join(lines)) from error
-    except TypeError as error:
-        raise ConfigError(f"{path}: a value is of no type that a recipe may hold: {error}") from error
+    except (TypeError, ValueError) as error:  # a date, or an anchor that holds itself
+        raise ConfigError(
+            f"{path}: a value is of no type that a recipe may hold: {error}"
+        ) from error
 
 
 def to_yaml(config: Config) -> str:
@@ -83,13 +87,16 @@ def _apply(raw: dict[str, Any], override: str) -> None:
     place: Any = raw
     *path, last = key.split(".")
     for step in path:
-        if isinstance(place, list):
-            place = place[_index(place, step, key)]
-        else:
-            if not isinstance(place.get(step), dict | list):
-                place[step] = {}
-            place = place[step]
-    value = yaml.load(text, _Loader)
+        at: Any = _index(place, step, key) if isinstance(place, list) else step
+        if isinstance(place, dict) and place.get(step) is None:
+            place[step] = {}
+        place = place[at]
+        if not isinstance(place, dict | list):
+            raise ConfigError(f"override {key}: {step!r} is the value {place!r}, no section")
+    try:
+        value = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML: {error}") from error
     if isinstance(place, list):
         place[_index(place, last, key)] = value
     else:
@@ -120,11 +127,15 @@ def _describe(item: Any) -> str:
         return f"{key}: required, and not given"
     message = item["msg"].removeprefix("Value error, ")
     found = item["input"]
+    if item["type"] == "union_tag_not_found":
+        return f"{key}.format: required, and not given; expected one of {', '.join(_formats())}"
     if item["type"] == "union_tag_invalid":
         tags = re.findall(r"'([^']+)'", item["ctx"]["expected_tags"])
         close = difflib.get_close_matches(item["ctx"]["tag"], tags, n=1, cutoff=0.4)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        return f"{key}.format: expected one of {', '.join(tags)}, found {item['ctx']['tag']!r}{hint}"
+        return (
+            f"{key}.format: expected one of {', '.join(tags)}, found {item['ctx']['tag']!r}{hint}"
+        )
     if item["type"] == "value_error" or isinstance(found, dict):
         return f"{key}: {message}" if key else message
     text = f"{key}: {message}, found {found!r}"
@@ -136,14 +147,20 @@ def _describe(item: Any) -> str:
 
 
 def _visible(location: tuple[Any, ...]) -> Iterator[Any]:
-    """The location without the tags that pydantic puts in for discriminated unions."""
-    formats = (cls.model_fields["format"].annotation for cls in SourceBase.__subclasses__())
-    tags = {tag for annotation in formats for tag in get_args(annotation)}
+    """The location without the tags that pydantic puts in for unions."""
+    tags = _formats()
     previous: Any = None
     for part in location:
-        if not (isinstance(previous, int) and part in tags):
+        member = isinstance(part, str) and (part == "int" or part.startswith("literal["))
+        if not member and not (isinstance(previous, int) and part in tags):
             yield part
         previous = part
+
+
+def _formats() -> list[str]:
+    """The data formats that a source may have."""
+    known = (cls.model_fields["format"].annotation for cls in SourceBase.__subclasses__())
+    return [tag for annotation in known for tag in get_args(annotation)]
 
 
 def _known_keys(location: tuple[Any, ...]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 ScoreLossName = Literal["l1", "huber", "mse", "cross_entropy"]
 RankLossName = Literal["bradley_terry"]
@@ -29,11 +29,28 @@ READOUT_LOSSES: dict[str, tuple[str, ...]] = {
 class Section(BaseModel):
     """A part of the configuration: unknown keys and lax types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _ascending(scale: tuple[float, float]) -> tuple[float, float]:
+    if not scale[0] < scale[1]:
+        raise ValueError(f"expected [low, high] with low < high, found {list(scale)}")
+    return scale
+
+
+def _different(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected different names, found {names}")
+    return names
+
+
+Scale = Annotated[tuple[float, float], AfterValidator(_ascending)]
 
 
 class RunConfig(Section):
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    name: str = Field(pattern=r"^[\w-][\w.-]*$")
     """The run's name: its folder is folder/name."""
     folder: str = "runs"
     """Where run folders are made, relative to the working directory."""
@@ -65,7 +82,7 @@ class ArtiMuseSource(SourceBase):
     """Score list: JSON `[{"image", "gt_score"}]`, relative to data.root."""
     texts: str | None = None
     """Critiques: JSONL of LLaVA-style records, one per image and attribute."""
-    scale: tuple[float, float] = (0.0, 10.0)
+    scale: Scale = (0.0, 10.0)
     """The stated ends of the scores' native scale."""
 
     @model_validator(mode="after")
@@ -91,7 +108,7 @@ class CustomSource(SourceBase):
     format: Literal["custom"]
     table: str
     """CSV with the columns `image,score`, and optionally `series` and `category`."""
-    scale: tuple[float, float]
+    scale: Scale
     """The stated ends of the scores' scale."""
 
 
@@ -135,17 +152,35 @@ class ScratchConfig(Section):
     """A small InternVL of the real architecture with random weights and a tokenizer of its own."""
 
     image_size: int = Field(default=112, gt=0, multiple_of=28)
-    vision_width: int = 96
-    vision_layers: int = 3
-    vision_heads: int = 4
-    language_width: int = 128
-    language_layers: int = 3
-    language_heads: int = 4
-    key_value_heads: int = 2
+    vision_width: int = Field(default=96, gt=0)
+    vision_layers: int = Field(default=3, gt=0)
+    vision_heads: int = Field(default=4, gt=0)
+    language_width: int = Field(default=128, gt=0)
+    language_layers: int = Field(default=3, gt=0)
+    language_heads: int = Field(default=4, gt=0)
+    key_value_heads: int = Field(default=2, gt=0)
     vocabulary: int = Field(default=800, ge=300)
     """Size of the byte-level BPE vocabulary trained on the training texts (special tokens included)."""
     initializer_range: float = Field(default=0.08, gt=0)
     """Decides what a small model learns in minutes: transformers' .02 stays far behind."""
+
+    @model_validator(mode="after")
+    def _heads(self) -> ScratchConfig:
+        # Rotary positions turn pairs of a head's dimensions, so a language head is even.
+        for width, parts in (
+            ("vision_width", self.vision_heads),
+            ("language_width", 2 * self.language_heads),
+        ):
+            if getattr(self, width) % parts:
+                raise ValueError(
+                    f"{width}: expected a multiple of {parts}, found {getattr(self, width)}"
+                )
+        if self.language_heads % self.key_value_heads:
+            raise ValueError(
+                f"language_heads: expected a multiple of key_value_heads {self.key_value_heads}, "
+                f"found {self.language_heads}"
+            )
+        return self
 
 
 class ReadoutConfig(Section):
@@ -171,13 +206,13 @@ class ModelConfig(Section):
     """A model folder of this project, a transformers folder, or a hub id."""
     scratch: ScratchConfig | None = None
     """Build a small model instead of loading a base."""
-    image_size: int | None = None
-    """Side of the square tile in pixels; None keeps the base's."""
     tuning: Literal["full", "lora"] = "full"
     lora: LoraConfig = LoraConfig()
     readout: ReadoutConfig | None = None
     """None keeps the read-out of a base that has one, else `regression`."""
-    aspects: list[str] = Field(default=["overall"], min_length=1)
+    aspects: Annotated[list[str], AfterValidator(_different)] = Field(
+        default=["overall"], min_length=1
+    )
     """What the model scores; one read-out output each."""
     prompt: PromptName = "plain"
     links: bool = True
@@ -188,7 +223,9 @@ class ModelConfig(Section):
         if (self.base is None) == (self.scratch is None):
             raise ValueError("expected exactly one of `base` (a folder or hub id) and `scratch`")
         if self.tuning == "lora" and self.base is None:
-            raise ValueError("tuning: 'lora' adapts a `base`; a model from `scratch` is tuned 'full'")
+            raise ValueError(
+                "tuning: 'lora' adapts a `base`; a model from `scratch` is tuned 'full'"
+            )
         return self
 
 
@@ -270,6 +307,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _fits(self) -> Config:
         readout = self.model.readout
+        if readout is None and self.model.scratch is not None:
+            readout = ReadoutConfig()
         if readout is not None and self.objective.score > 0:
             allowed = READOUT_LOSSES[readout.kind]
             if self.objective.score_loss not in allowed:

@@ -51,7 +51,8 @@ class Collator:
         aspects: the model's aspects; a score question asks about one of them.
         datasets: names in the order of the model's affine links.
         text_per: weight of a target: 1 ("token"), or 1/length of its answer ("answer").
-        row_tokens: lay several trees into rows of at most so many tokens; None is one tree a row.
+        row_tokens: lay several trees into rows of at most so many tokens; None is one tree a row. A
+            longer tree has a row of its own.
     """
 
     def __init__(
@@ -162,7 +163,8 @@ class Collator:
             if label and label.histogram:
                 votes = np.asarray(label.histogram)
                 histogram[number, : len(votes)] = votes / votes.sum()
-        names = [sample.series for sample, _ in asked]
+        # Two data sets may name a series alike.
+        names = [(s.dataset, s.series) if s.series is not None else None for s, _ in asked]
         known = {name: number for number, name in enumerate(dict.fromkeys(n for n in names if n))}
         std = [
             math.nan if not label or label.std_0_100 is None else label.std_0_100
@@ -174,7 +176,7 @@ class Collator:
             "dataset": torch.tensor(
                 [self.datasets.get(sample.dataset, -1) for sample, _ in asked], dtype=torch.int64
             ),
-            "series": torch.tensor([known.get(n or "", -1) for n in names], dtype=torch.int64),
+            "series": torch.tensor([known[n] if n else -1 for n in names], dtype=torch.int64),
             "labeled": torch.tensor([label is not None for label in labels], dtype=torch.bool),
             "mean": torch.tensor(
                 [label.score_0_100 if label else 0.0 for label in labels], dtype=torch.float32

@@ -172,7 +172,7 @@ def step_loader(
         sampler=range(start, len(dataset)),
         num_workers=workers,
         pin_memory=pin_memory,
-        # Fork would copy torch's thread pools; each worker needs one thread and starts clean.
+        # The threads are the trainer's; a worker decodes one image after the other.
         worker_init_fn=_one_thread if workers else None,
         persistent_workers=False,
         prefetch_factor=4 if workers else None,

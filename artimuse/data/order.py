@@ -19,6 +19,7 @@ from typing import Literal
 
 import numpy as np
 
+from artimuse.config import ConfigError
 from artimuse.records import Pair, Sample, Source
 
 
@@ -67,6 +68,9 @@ class Order:
         mixture: "blend" puts every source into every step; "alternate" gives each step to one source.
         epochs: end after so many passes of the first source (the last step may be incomplete).
         steps: end after so many steps.
+
+    Raises:
+        ConfigError: for a step without a unit, or alternating weights in no simple ratio.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class Order:
         if steps is None and self._limit is None:
             raise ValueError("order: expected `steps` or `epochs`")
         self.steps = steps if steps is not None else self._steps_until_limit()
+        self._refuse_empty_steps(batch_images)
 
     def __len__(self) -> int:
         return self.steps
@@ -140,6 +145,22 @@ class Order:
         whole, rest = divmod(k, len(self._cycle))
         return whole * self._cycle.count(source) + self._cycle[:rest].count(source)
 
+    def _refuse_empty_steps(self, batch_images: int) -> None:
+        """A source of one unit a step or more never leaves a step empty; others may, by rounding."""
+        if (max if self.mixture == "blend" else min)(self._rate) >= 1:
+            return
+        before = [0] * len(self.sources)
+        for k in range(self.steps):
+            after = [self.position(number, k + 1) for number in range(len(self.sources))]
+            if after == before:
+                largest = max(unit.images for source in self.sources for unit in source)
+                raise ConfigError(
+                    f"train.batch_images: {batch_images} images a step leave step {k} empty, as a "
+                    f"series is never cut and the largest has {largest} images: expected about "
+                    f"{largest * len(self.sources)} or more"
+                )
+            before = after
+
     def _steps_until_limit(self) -> int:
         assert self._limit is not None
         low, high = 0, 1
@@ -167,7 +188,7 @@ def _cycle(shares: Sequence[Fraction], longest: int = 1000) -> tuple[int, ...]:
     """
     period = math.lcm(*(share.denominator for share in shares))
     if period > longest:
-        raise ValueError(
+        raise ConfigError(
             "alternating sources: expected weights in a simple ratio such as 2 : 1, found shares "
             + ", ".join(f"{float(share):g}" for share in shares)
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from artimuse.config import ModelConfig, ReadoutConfig
+from artimuse.config import ConfigError, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.folder import (
     assemble,
@@ -39,6 +39,9 @@ def build_model(
         datasets: data sets with score labels, in the order of the links.
         seed: of every weight that is drawn here.
         dtype: of the base's weights; read-out and links are float32 whatever it is.
+
+    Raises:
+        ConfigError: for a base that does not fit the rest of the configuration.
     """
     info = _info(config, datasets)
     if config.scratch is not None:
@@ -50,7 +53,9 @@ def build_model(
         model = _from_base(config, info, seed=seed, dtype=dtype)
     if config.tuning == "lora":
         base = _base_name(config)
-        model.backbone = add_lora(model.backbone, model.family, config.lora, base=base, seed=seed + 2)
+        model.backbone = add_lora(
+            model.backbone, model.family, config.lora, base=base, seed=seed + 2
+        )
     return model
 
 
@@ -64,18 +69,36 @@ def _from_base(
         return assemble(backbone, family, info, seed=seed + 1)
     start = load_model(config.base, dtype=dtype)
     if start.info.tuning == "lora":
-        raise ValueError(
+        raise ConfigError(
             f"model.base: {config.base} holds an adapter: expected a fully tuned model folder or a "
             "transformers folder to start from"
         )
     if start.info.prompt != config.prompt:
-        raise ValueError(
+        raise ConfigError(
             f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {config.prompt!r}"
+        )
+    if config.readout is None and start.info.aspects != info.aspects:
+        raise ConfigError(
+            f"model.aspects: {config.base} scores {list(start.info.aspects)}, found "
+            f"{list(info.aspects)}: give model.readout to train a new read-out for them"
         )
     model = assemble(start.backbone, start.family, info, seed=seed + 1)
     if start.info.readout == info.readout and start.info.aspects == info.aspects:
         model.readout.load_state_dict(start.readout.state_dict())
+        _keep_links(model, start)
     return model.train()
+
+
+def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
+    """Go on with the links of the data sets that the base was trained on; a kept read-out's scale is theirs."""
+    if model.links is None or start.links is None:
+        return
+    with torch.no_grad():
+        for number, name in enumerate(model.info.datasets):
+            if name in start.info.datasets:
+                old = start.info.datasets.index(name)
+                model.links.scale[number] = start.links.scale[old]
+                model.links.offset[number] = start.links.offset[old]
 
 
 def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import save_torch_state_dict
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.core_model_loading import revert_weight_conversion
@@ -30,10 +30,11 @@ from artimuse.config import ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.families import FAMILIES
 from artimuse.models.info import ModelInfo
-from artimuse.models.readouts import READOUTS, ScoreLinks
+from artimuse.models.readouts import ScoreLinks, build_readout
 from artimuse.prompts import protocol
 
 INFO_FILE, READOUT_FILE = "artimuse.json", "readout.safetensors"
+ADAPTER_FILE = "adapter_model.safetensors"
 FORMAT_VERSION = 1
 
 
@@ -96,7 +97,8 @@ def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Aes
     """Load a model folder on the CPU, in evaluation mode; its ModelInfo is `model.info`.
 
     Raises:
-        ValueError: for a folder that is not a model folder, a newer format, or a base that changed.
+        ValueError: for a folder that is not a model folder or lacks some of its weights, a newer
+            format, or a base that changed.
     """
     folder = Path(folder)
     info = read_info(folder)
@@ -110,37 +112,63 @@ def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Aes
         backbone = attach_adapter(backbone, folder)
     wording = protocol(info.prompt)
     model = assemble(backbone, load_family(folder, backbone.config, wording.system), info)
-    state = load_file(folder / READOUT_FILE)
-    _load_heads(model, state, folder)
+    _load_heads(model, load_file(_present(folder, READOUT_FILE)), folder)
     return model.eval()
 
 
 def assemble(backbone: Any, family: Any, info: ModelInfo, *, seed: int = 0) -> AestheticModel:
     """Backbone and family -> the aesthetic model with a fresh read-out and links as `info` says."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        hidden = backbone.config.get_text_config().hidden_size
-        readout = READOUTS[info.readout.kind](hidden, len(info.aspects), info.readout).float()
+    hidden = backbone.config.get_text_config().hidden_size
+    readout = build_readout(info.readout, hidden=hidden, aspects=len(info.aspects), seed=seed)
     links = ScoreLinks(len(info.datasets)) if info.datasets else None
     return AestheticModel(backbone, family, readout, links, info)
 
 
 def load_backbone(source: str, dtype: torch.dtype) -> Any:
-    """A transformers image-text-to-text model from a folder or hub id, safetensors only."""
+    """A transformers image-text-to-text model from a folder or hub id, safetensors only.
+
+    Raises:
+        ValueError: when weights are missing; transformers would draw them at random.
+    """
     transformers_logging.disable_progress_bar()
     # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
     # follows the checkpoint.
-    return AutoModelForImageTextToText.from_pretrained(
-        source, dtype=dtype, attn_implementation="sdpa", use_safetensors=True
+    backbone, report = AutoModelForImageTextToText.from_pretrained(
+        source,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        output_loading_info=True,
     )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ValueError(
+            f"{source}: expected the weights of the whole model, found none for {_some(missing)}: "
+            "copy the folder again"
+        )
+    return backbone
 
 
 def attach_adapter(backbone: Any, folder: Path) -> PeftModel:
-    """PEFT's own loading of an adapter folder around a transformers model."""
+    """PEFT's own loading of an adapter folder around a transformers model.
+
+    Raises:
+        ValueError: when weights of the adapter are missing; PEFT would leave them at their start.
+    """
+    written = load_file(_present(folder, ADAPTER_FILE))
+    _present(folder, "adapter_config.json")
     with warnings.catch_warnings():
         # peft 0.21 asks transformers 5 by a name that is on its way out.
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-        return PeftModel.from_pretrained(backbone, folder)
+        warnings.filterwarnings("ignore", message="Found missing adapter keys")
+        adapted = PeftModel.from_pretrained(backbone, folder)
+    missing = sorted(_adapter_state(adapted).keys() - written.keys())
+    if missing:
+        raise ValueError(
+            f"{folder / ADAPTER_FILE}: expected the weights of the whole adapter, found none for "
+            f"{_some(missing)}: copy the folder again"
+        )
+    return adapted
 
 
 def load_family(source: str | Path, config: Any, system: str | None) -> Any:
@@ -169,7 +197,13 @@ def read_info(folder: Path) -> ModelInfo:
             f"{folder}: not a model folder: expected {INFO_FILE} in it, as training writes "
             "(runs/NAME/model)"
         )
-    record = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _info(json.loads(path.read_text(encoding="utf-8")), path)
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: damaged ({error!r}): copy the folder again") from error
+
+
+def _info(record: dict[str, Any], path: Path) -> ModelInfo:
     if record["format_version"] > FORMAT_VERSION:
         raise ValueError(
             f"{path}: format version {record['format_version']}; this version of artimuse reads up to "
@@ -246,14 +280,32 @@ def _load_heads(model: AestheticModel, state: dict[str, torch.Tensor], folder: P
 def _trained_weights(model: AestheticModel) -> tuple[dict[str, torch.Tensor], str]:
     """What a saved backbone must hold, and the files that hold it."""
     if isinstance(model.backbone, PeftModel):
-        trained = {n: p for n, p in model.backbone.named_parameters() if p.requires_grad}
-        # PEFT drops the adapter's name on disk, and the wrapper's around fully trained modules.
-        names = {
-            n.replace(".modules_to_save.default", "").replace(".default", ""): p.detach().cpu()
-            for n, p in trained.items()
-        }
-        return names, "adapter_model.safetensors"
+        state = _adapter_state(model.backbone)
+        # Whatever PEFT means to write: nothing that is trained may be left out.
+        for name, parameter in model.backbone.named_parameters():
+            if parameter.requires_grad:
+                # PEFT drops the adapter's name, and the wrapper's around fully trained modules.
+                name = name.replace(".modules_to_save.default", "").replace(".default", "")
+                state[name] = parameter.detach().cpu()
+        return state, ADAPTER_FILE
     return _names_on_disk(model.backbone), "model*.safetensors"
+
+
+def _adapter_state(backbone: PeftModel) -> dict[str, torch.Tensor]:
+    """What PEFT writes of an adapter, by its names on disk."""
+    state = get_peft_model_state_dict(backbone, save_embedding_layers=False)
+    return {name: tensor.detach().cpu() for name, tensor in state.items()}
+
+
+def _present(folder: Path, name: str) -> Path:
+    if not (folder / name).is_file():
+        raise ValueError(f"{folder}: expected {name} in it, found none: copy the folder again")
+    return folder / name
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _compare(folder: Path, expected: dict[str, torch.Tensor], pattern: str) -> None:
@@ -264,7 +316,9 @@ def _compare(folder: Path, expected: dict[str, torch.Tensor], pattern: str) -> N
     # Of tensors that share memory (tied weights) one name is written.
     shared = {tensor.data_ptr() for name, tensor in expected.items() if name in written}
     for name, tensor in expected.items():
-        same = torch.equal(written[name], tensor) if name in written else tensor.data_ptr() in shared
+        same = (
+            torch.equal(written[name], tensor) if name in written else tensor.data_ptr() in shared
+        )
         if not same:
             raise RuntimeError(
                 f"{folder / pattern}: read back, {name!r} is not what was saved; the disk may be full"

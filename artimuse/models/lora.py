@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from peft import LoraConfig as PeftLoraConfig
 from peft import PeftModel, get_peft_model
-from torch import nn
+from peft.utils import ModulesToSaveWrapper
+from torch import Tensor, nn
 
-from artimuse.config import LoraConfig
+from artimuse.config import ConfigError, LoraConfig
 
 
 def add_lora(model: Any, family: Any, config: LoraConfig, *, base: str, seed: int) -> PeftModel:
@@ -26,7 +27,7 @@ def add_lora(model: Any, family: Any, config: LoraConfig, *, base: str, seed: in
         base: folder or hub id of the base, written into the adapter's configuration.
 
     Raises:
-        ValueError: when the regular expression matches no linear layer.
+        ConfigError: when the regular expression matches no linear layer.
     """
     target = config.target or family.lora_target
     peft_config = PeftLoraConfig(
@@ -48,14 +49,34 @@ def add_lora(model: Any, family: Any, config: LoraConfig, *, base: str, seed: in
             if "Target modules" not in str(error):
                 raise
             some = [name for name, m in model.named_modules() if isinstance(m, nn.Linear)][:5]
-            raise ValueError(
+            raise ConfigError(
                 f"model.lora.target: {target!r} matches no linear layer; their names are like "
                 f"{', '.join(some)}"
             ) from error
     # PEFT does not write the name of a model that was not loaded by name.
     wrapped.peft_config["default"].base_model_name_or_path = base
     assert isinstance(wrapped, PeftModel)
+    for module in wrapped.modules():
+        if isinstance(module, ModulesToSaveWrapper):
+            _train_in_float32(module.modules_to_save["default"])
     return wrapped
+
+
+def _train_in_float32(module: nn.Module) -> None:
+    """Keep a fully trained part of a bf16 base in float32, where small updates do not round away."""
+    dtype = next(module.parameters()).dtype
+    if dtype == torch.float32:
+        return
+
+    def inputs_to_float32(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(tensor.float() for tensor in inputs)
+
+    def output_as_the_base(_: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return output.to(dtype)
+
+    module.float()
+    module.register_forward_pre_hook(inputs_to_float32)
+    module.register_forward_hook(output_as_the_base)
 
 
 def trained_counts(model: nn.Module, family: Any) -> dict[str, tuple[int, int]]:

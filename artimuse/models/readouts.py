@@ -61,7 +61,9 @@ class ScoreLinks(nn.Module):
 
     def forward(self, score: Tensor, dataset: Tensor) -> Tensor:
         known = dataset.clamp(min=0)
-        linked = self.scale[known] * score + 100.0 * self.offset[known]
+        # index_select, as many read-outs share a link: see AestheticModel.forward.
+        scale, offset = (p.index_select(0, known) for p in (self.scale, self.offset))
+        linked = scale * score + 100.0 * offset
         return torch.where(dataset >= 0, linked, score)
 
 

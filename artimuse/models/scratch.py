@@ -30,7 +30,14 @@ from artimuse.models.families.internvl import (
     InternVLFamily,
 )
 
-SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", END_OF_TURN, IMAGE_START, IMAGE_CONTEXT, IMAGE_END]
+SPECIAL_TOKENS = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    END_OF_TURN,
+    IMAGE_START,
+    IMAGE_CONTEXT,
+    IMAGE_END,
+]
 PATCH = 14
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
@@ -87,9 +94,7 @@ def scratch_model(
         image_mean=IMAGENET_MEAN,
         image_std=IMAGENET_STD,
     )
-    family = InternVLFamily(
-        tokenizer, processor, tokens_per_image=tokens_per_image, system=system
-    )
+    family = InternVLFamily(tokenizer, processor, tokens_per_image=tokens_per_image, system=system)
     torch.manual_seed(seed)
     model = InternVLForConditionalGeneration._from_config(
         _model_config(config, tokenizer, tokens_per_image), attn_implementation="sdpa"

@@ -19,7 +19,7 @@ def recipe(folder: Path, *changes: str) -> Config:
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     RunFolder(recipe(tmp_path)).open(resume=False)
-    with pytest.raises(ConfigError, match="holds a stopped run already.*--resume.*run.name"):
+    with pytest.raises(ConfigError, match=r"holds a stopped run already.*--resume.*run\.name"):
         RunFolder(recipe(tmp_path)).open(resume=False)
 
 

@@ -61,6 +61,11 @@ class InternVLFamily:
         self.tokens_per_image = tokens_per_image
         self.system = system
         size = image_processor.size
+        if not size["width"] or image_processor.resample != Image.Resampling.BICUBIC:
+            raise ValueError(
+                f"{self.name}: expected an image processor that squashes to width x height by bicubic "
+                f"resampling, found {image_processor.to_json_string()}"
+            )
         self.size = (int(size["width"]), int(size["height"]))
         self._image_ids = {t: self._token(t) for t in (IMAGE_START, IMAGE_CONTEXT, IMAGE_END)}
         self.end_of_turn_id = self._token(END_OF_TURN)
