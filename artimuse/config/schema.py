@@ -34,19 +34,10 @@ class Section(BaseModel):
     )
 
 
-def _ascending(scale: tuple[float, float]) -> tuple[float, float]:
-    if not scale[0] < scale[1]:
-        raise ValueError(f"expected [low, high] with low < high, found {list(scale)}")
-    return scale
-
-
 def _different(names: list[str]) -> list[str]:
     if len(set(names)) < len(names):
         raise ValueError(f"expected different names, found {names}")
     return names
-
-
-Scale = Annotated[tuple[float, float], AfterValidator(_ascending)]
 
 
 class RunConfig(Section):
@@ -82,7 +73,7 @@ class ArtiMuseSource(SourceBase):
     """Score list: JSON `[{"image", "gt_score"}]`, relative to data.root."""
     texts: str | None = None
     """Critiques: JSONL of LLaVA-style records, one per image and attribute."""
-    scale: Scale = (0.0, 10.0)
+    scale: tuple[float, float] = (0.0, 10.0)
     """The stated ends of the scores' native scale."""
 
     @model_validator(mode="after")
@@ -108,7 +99,7 @@ class CustomSource(SourceBase):
     format: Literal["custom"]
     table: str
     """CSV with the columns `image,score`, and optionally `series` and `category`."""
-    scale: Scale
+    scale: tuple[float, float]
     """The stated ends of the scores' scale."""
 
 
@@ -161,6 +152,8 @@ class ScratchConfig(Section):
     key_value_heads: int = Field(default=2, gt=0)
     vocabulary: int = Field(default=800, ge=300)
     """Size of the byte-level BPE vocabulary trained on the training texts (special tokens included)."""
+    layer_scale: float = Field(default=0.1, gt=0)
+    """Start of the vision tower's layer scales; InternViT's .1 is for towers that are trained for long."""
     initializer_range: float = Field(default=0.08, gt=0)
     """Decides what a small model learns in minutes: transformers' .02 stays far behind."""
 

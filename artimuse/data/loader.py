@@ -114,7 +114,7 @@ class StepDataset(Dataset[StepData]):
         """The questions of a sample in a step: score questions, and text questions as configured."""
         text = [number for number, q in enumerate(sample.questions) if q.kind != "score"]
         wanted = self.questions_per_image
-        if wanted == "all" or len(text) <= wanted:
+        if isinstance(wanted, str) or len(text) <= wanted:
             return sample.questions
         rng = np.random.default_rng([self.seed, step, zlib.crc32(sample.id.encode())])
         kept = set(rng.choice(text, size=wanted, replace=False).tolist())

@@ -23,9 +23,7 @@ from artimuse.models.aesthetic import AestheticModel
 class Critic:
     """Writes answers. The model is put into evaluation mode and moved to the device."""
 
-    def __init__(
-        self, model: AestheticModel, *, device: torch.device | str | None = None
-    ) -> None:
+    def __init__(self, model: AestheticModel, *, device: torch.device | str | None = None) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
         self.family = model.family

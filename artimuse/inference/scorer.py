@@ -1,7 +1,7 @@
 """Images -> scores and choices, through the same trees as training.
 
-    model = load_model("runs/quickstart/model")
-    Scorer(model).score_images([Path("a.jpg"), Path("b.jpg")])        # [{"overall": 61.3}, ...]
+model = load_model("runs/quickstart/model")
+Scorer(model).score_images([Path("a.jpg"), Path("b.jpg")])        # [{"overall": 61.3}, ...]
 """
 
 from __future__ import annotations
@@ -136,6 +136,8 @@ def _askable(item: Item) -> Item:
             questions.append(question)
         elif question.kind == "choice":
             questions.append(
-                Question("choice", question.text, answer=question.options[0], options=question.options)
+                Question(
+                    "choice", question.text, answer=question.options[0], options=question.options
+                )
             )
     return Item(item.sample, tuple(questions))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def save_model(model: AestheticModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model.backbone, PeftModel):
         # "auto" would ask the hub whether the base's vocabulary grew; no family here resizes it.
-        model.backbone.save_pretrained(folder, save_embedding_layers=False)
+        model.backbone.save_pretrained(str(folder), save_embedding_layers=False)
     else:
         _save_plain(model.backbone, folder)
     model.family.tokenizer.save_pretrained(folder)
@@ -133,19 +134,17 @@ def load_backbone(source: str, dtype: torch.dtype) -> Any:
     transformers_logging.disable_progress_bar()
     # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
     # follows the checkpoint.
-    backbone, report = AutoModelForImageTextToText.from_pretrained(
+    loaded: Any = AutoModelForImageTextToText.from_pretrained(
         source,
         dtype=dtype,
         attn_implementation="sdpa",
         use_safetensors=True,
         output_loading_info=True,
     )
+    backbone, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:
-        raise ValueError(
-            f"{source}: expected the weights of the whole model, found none for {_some(missing)}: "
-            "copy the folder again"
-        )
+        raise ValueError(_incomplete(source, missing))
     return backbone
 
 
@@ -161,13 +160,13 @@ def attach_adapter(backbone: Any, folder: Path) -> PeftModel:
         # peft 0.21 asks transformers 5 by a name that is on its way out.
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
         warnings.filterwarnings("ignore", message="Found missing adapter keys")
-        adapted = PeftModel.from_pretrained(backbone, folder)
+        try:
+            adapted = PeftModel.from_pretrained(backbone, folder)
+        except KeyError as error:  # a fully trained part, which PEFT looks up by name
+            raise ValueError(_incomplete(folder / ADAPTER_FILE, error.args)) from error
     missing = sorted(_adapter_state(adapted).keys() - written.keys())
     if missing:
-        raise ValueError(
-            f"{folder / ADAPTER_FILE}: expected the weights of the whole adapter, found none for "
-            f"{_some(missing)}: copy the folder again"
-        )
+        raise ValueError(_incomplete(folder / ADAPTER_FILE, missing))
     return adapted
 
 
@@ -303,9 +302,12 @@ def _present(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+def _incomplete(place: str | Path, missing: Sequence[str]) -> str:
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    return (
+        f"{place}: expected every weight of the model, found none for {', '.join(missing[:3])}{more}: "
+        "copy the folder again"
+    )
 
 
 def _compare(folder: Path, expected: dict[str, torch.Tensor], pattern: str) -> None:

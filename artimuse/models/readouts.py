@@ -27,6 +27,8 @@ class RegressionReadout(nn.Module):
 class BinsReadout(nn.Module):
     """score = sum_k p_k c_k over K bins with centres from 0 to 100 (NIMA, FGAesQ's ten bins)."""
 
+    centres: Tensor
+
     def __init__(self, hidden: int, aspects: int, config: ReadoutConfig) -> None:
         super().__init__()
         self.aspects, self.bins = aspects, config.bins

@@ -112,8 +112,10 @@ def _model_config(
         intermediate_size=4 * config.vision_width,
         image_size=config.image_size,
         patch_size=PATCH,
+        layer_scale_init_value=config.layer_scale,
         initializer_range=config.initializer_range,
     )
+    ids = tokenizer.get_vocab()
     language = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=config.language_width,
@@ -125,14 +127,14 @@ def _model_config(
         initializer_range=config.initializer_range,
         tie_word_embeddings=False,
         bos_token_id=None,
-        eos_token_id=tokenizer.convert_tokens_to_ids(END_OF_TURN),
-        pad_token_id=tokenizer.convert_tokens_to_ids("<|endoftext|>"),
+        eos_token_id=ids[END_OF_TURN],
+        pad_token_id=ids["<|endoftext|>"],
     )
     # tie_word_embeddings is True unless told otherwise, and would overwrite the embeddings at load.
     return InternVLConfig(
         vision_config=vision,
         text_config=language,
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_CONTEXT),
+        image_token_id=ids[IMAGE_CONTEXT],
         image_seq_length=tokens_per_image,
         tie_word_embeddings=False,
     )

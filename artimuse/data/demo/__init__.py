@@ -1,4 +1,7 @@
-"""Demo data: drawn scenes of known quality, in the official formats of the three papers. Needs numpy and PIL alone."""
+"""Demo data: drawn scenes of known quality, in the official formats of the three papers.
+
+Needs numpy and PIL alone.
+"""
 
 from artimuse.data.demo.write import DemoSizes, write_demo_data
 

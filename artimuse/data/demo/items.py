@@ -1,4 +1,4 @@
-"""One item of a demo data set: its images drawn and saved, its rows in the official format; and a split's label files.
+"""One item of a demo data set, drawn, saved and put in rows of the official format; and label files.
 
 An item is one image of `artimuse` or `aesmmit`, or one series of `fgaesthetics`. Its random numbers derive
 from (seed, data set, split, index) alone.
@@ -108,7 +108,7 @@ def _artimuse(
             "image": name,
             "conversations": _conversation(_QUESTION.format(attribute=attribute), critique),
         }
-        for place, (attribute, critique) in enumerate(critiques(scene, rng).items())
+        for place, (attribute, critique) in enumerate(critiques(scene).items())
     ]
     score = [{"image": name, "gt_score": rated(quality(scene), rng)}]
     return {"score": score, "text": text}, {f"images/{name}": scene}

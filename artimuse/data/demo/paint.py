@@ -112,14 +112,15 @@ class _Canvas:
     def _texture(self, horizon: float) -> None:
         """Short strokes on the ground: something that blur takes away everywhere."""
         near = _LAND[self.scene.setting][1]
-        dark, light = _mix(near, (0, 0, 0), 0.35), _mix(near, (255, 255, 255), 0.35)
-        places = self.rng.uniform((-1.0, self.scene.horizon + 0.03), (2.0, 1.0), size=(330, 2))
+        dark, light = _mix(near, (0, 0, 0), 0.45), _mix(near, (255, 255, 255), 0.5)
+        places = self.rng.uniform((-1.0, self.scene.horizon + 0.03), (2.0, 1.0), size=(150, 2))
         for number, (x, y) in enumerate(places):
             at, foot = self.x(x), max(self.y(y), horizon + 4)
-            length = self.size(0.012 + 0.03 * (y - self.scene.horizon))
+            length = self.size(0.03 + 0.1 * (y - self.scene.horizon))
+            thick = max(2, round(0.3 * length))
             flat = self.scene.setting != "meadow"
             end = (at + length, foot) if flat else (at + 0.3 * length, foot - length)
-            self.draw.line((at, foot, *end), fill=dark if number % 2 else light, width=3)
+            self.draw.line((at, foot, *end), fill=dark if number % 2 else light, width=thick)
 
     def _disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
         self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
@@ -273,7 +274,7 @@ def _finish(image: Image.Image, scene: Scene) -> Image.Image:
     """What the photographer did: focus, colour, exposure. Blur scales with the picture's side."""
     if scene.blur > 0:
         image = image.filter(
-            ImageFilter.GaussianBlur(0.03 * scene.blur * (scene.width_px * scene.height_px) ** 0.5)
+            ImageFilter.GaussianBlur(0.045 * scene.blur * (scene.width_px * scene.height_px) ** 0.5)
         )
     pixels = np.asarray(image, dtype=np.float32) / 255.0
     grey = pixels.mean(axis=2, keepdims=True)

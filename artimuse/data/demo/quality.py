@@ -3,8 +3,9 @@
     quality = 100 * sigmoid(STEEPNESS * (sum_f WEIGHTS[f] * merit_f - MIDDLE))
 
 with five merits in [0, 1]: light 1 - |exposure|, sharpness 1 - blur, colour 1 - |vividness|, placement (1 on a
-line of thirds, 0 a quarter of the frame away from it) and tidiness 1 - stray objects / 8. Light, colour and placement have
-their optimum in the middle of what is drawn: no linear function of brightness, saturation or position finds it.
+line of thirds, 0 a quarter of the frame away from it) and tidiness 1 - stray objects / 8. Light, colour
+and placement have their optimum inside what is drawn: no linear function of brightness, saturation or
+position finds it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 
 from artimuse.data.demo.scene import MOST_PIECES, Scene
 
-WEIGHTS = {"light": 0.26, "sharpness": 0.26, "colour": 0.22, "placement": 0.13, "tidiness": 0.13}
+WEIGHTS = {"light": 0.26, "sharpness": 0.24, "colour": 0.22, "placement": 0.14, "tidiness": 0.14}
 STEEPNESS = 7.0
 MIDDLE = 0.52
 
-# Standard deviation, in points of 0-100, of the mean of a picture's raters: SRCC of label and truth is about .98.
+# Standard deviation, in points of 0-100, of the mean of a picture's raters: the SRCC of label and
+# truth is about .98.
 LABEL_NOISE = 3.5
 
 # A tenfold panel compares two pictures: each rater prefers the first with P = sigmoid(difference / RATER_TAU).

@@ -31,7 +31,7 @@ _PIECES = ((0, 1), (3, 4), (6, 8))
 
 @dataclass(frozen=True)
 class Piece:
-    """A stray object on the ground: its foot (x, y) and size in world units, its shape 0-3 and hue in [0, 1)."""
+    """A stray object on the ground: foot (x, y) and size in world units, shape 0-3, hue in [0, 1)."""
 
     x: float
     y: float
@@ -169,7 +169,7 @@ def _draw_piece(rng: np.random.Generator, horizon: float) -> Piece:
     return Piece(
         x=rng.uniform(0.05, 0.95),
         y=rng.uniform(horizon + 0.14, 0.97),
-        size=rng.uniform(0.07, 0.11),
+        size=rng.uniform(0.08, 0.12),
         shape=int(rng.integers(4)),
         hue=float(rng.random()),
     )

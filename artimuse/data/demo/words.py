@@ -1,10 +1,11 @@
 """What there is to say about a drawn picture: a critique for each of the eight attributes, and short questions.
 
-    critiques(scene, rng)["Technical Execution"]     # "The tree is sharp, so the fine detail is clear."
-    questions(scene, rng)                            # [Asked("How is the light?", "The light is dark.", "vqa"), ...]
+    critiques(scene)["Technical Execution"]     # "A sharp focus on the tree, so ..."
+    questions(scene, rng)                # [Asked("How is the light?", "dark", "vqa"), ...]
 
-The words follow from the factors alone, and there are few of them: a small model with a small vocabulary is meant
-to learn them. Each attribute speaks of its own factor; the two overall ones of the level of quality.
+The words follow from the factors alone, and there are few of them: a small model with a small
+vocabulary is meant to learn them. Each attribute speaks of its own factor, the two overall ones of the
+level of quality.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ _PALETTE = {
     "natural": "in harmony and pleasant",
     "garish": "too loud to please",
 }
-_IDEA = {
-    "clean": "nothing takes the eye away",
-    "busy": "some objects take the eye away",
-    "crowded": "many objects hide the idea",
+_ELEMENTS = {
+    "clean": "hardly a stray object",
+    "busy": "a few stray objects",
+    "crowded": "many stray objects",
 }
 
 
@@ -53,7 +54,7 @@ class Asked:
 
 
 def words(scene: Scene) -> dict[str, str]:
-    """The word for each factor of a picture: light, focus, colour, place, ground, level, subject, setting, sky."""
+    """The word for each factor of a picture, by name: `{"light": "dark", "focus": "soft", ...}`."""
     score = quality(scene)
     return {
         "light": _word(LIGHT, scene.exposure, (-0.35, 0.35)),
@@ -68,48 +69,29 @@ def words(scene: Scene) -> dict[str, str]:
     }
 
 
-def critiques(scene: Scene, rng: np.random.Generator) -> dict[str, str]:
+def critiques(scene: Scene) -> dict[str, str]:
     """A critique of 8-18 words for each of the eight attributes of ArtiMuse, in their official order."""
     word, merit = words(scene), merits(scene)
+    light, focus, colour = word["light"], word["focus"], word["colour"]
+    place, ground, level = word["place"], word["ground"], word["level"]
     subject, setting = word["subject"], word["setting"]
-    placed = "near a third" if merit["placement"] > 0.5 else "away from the thirds"
-    best = _NAME[max(merit, key=lambda name: merit[name])]
-    worst = _NAME[min(merit, key=lambda name: merit[name])]
-    said = {
-        "Composition & Design": (
-            f"The {subject} stands on the {word['place']} of the frame, {placed}.",
-            f"With the {subject} on the {word['place']}, it stands {placed}.",
-        ),
-        "Visual Elements & Structure": (
-            f"The ground of the {setting} is {word['ground']} around the {subject}.",
-            f"Around the {subject}, the ground of the {setting} is {word['ground']}.",
-        ),
-        "Technical Execution": (
-            f"The {subject} is {word['focus']}, {_EFFECT[word['focus']]}.",
-            f"The focus is {word['focus']}, {_EFFECT[word['focus']]}.",
-        ),
-        "Originality & Creativity": (
-            f"The colours are {word['colour']}, {_PALETTE[word['colour']]}.",
-            f"The {setting} has {word['colour']} colours, {_PALETTE[word['colour']]}.",
-        ),
-        "Theme & Communication": (
-            f"The theme is a {subject} in a {setting}; {_IDEA[word['ground']]}.",
-            f"It shows a {subject} in a {setting}, and {_IDEA[word['ground']]}.",
-        ),
-        "Emotion & Viewer Response": (
-            f"The light is {word['light']}, so the {setting} feels rather {_MOOD[word['light']]}.",
-            f"Under {word['light']} light, the {setting} feels rather {_MOOD[word['light']]}.",
-        ),
-        "Overall Gestalt": (
-            f"As a whole, the picture is {word['level']}: {best} is its strength.",
-            f"As a whole, the picture is {word['level']}: {worst} is its weakness.",
-        ),
+    thirds = "near a third" if merit["placement"] > 0.5 else "away from the thirds"
+    if level in ("good", "excellent"):
+        reason = f"its {_NAME[max(merit, key=lambda name: merit[name])]} is a strength"
+    else:
+        reason = f"its {_NAME[min(merit, key=lambda name: merit[name])]} is a weakness"
+    return {
+        "Composition & Design": f"Placed on the {place}, the {subject} stands {thirds}.",
+        "Visual Elements & Structure": f"A {ground} ground: {_ELEMENTS[ground]} around the {subject}.",
+        "Technical Execution": f"A {focus} focus on the {subject}, {_EFFECT[focus]}.",
+        "Originality & Creativity": f"The colours are {colour}, {_PALETTE[colour]}.",
+        "Theme & Communication": f"The theme is a {subject} in a {setting}, under a {word['sky']} sky.",
+        "Emotion & Viewer Response": f"The {light} light makes the {setting} feel {_MOOD[light]}.",
+        "Overall Gestalt": f"As a whole, the picture is {level}: {reason}.",
         "Comprehensive Evaluation": (
-            f"A picture of {word['level']} quality: {word['light']} light, {word['focus']} focus, {word['colour']} colours.",
-            f"The quality is {word['level']}, with {word['light']} light, {word['focus']} focus and {word['colour']} colours.",
+            f"A picture of {level} quality: {light} light, {focus} focus, {colour} colours."
         ),
     }
-    return {attribute: texts[rng.integers(len(texts))] for attribute, texts in said.items()}
 
 
 _NAME = {
@@ -132,35 +114,36 @@ _QUESTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "setting": ("What is the setting?", "The setting is a", SETTINGS),
     "sky": ("How is the sky?", "The sky is", SKIES),
 }
-_SHORT = {
-    "light": "What is the lighting condition of the image?",
-    "focus": "What is the sharpness of the image?",
-    "colour": "What is the colour style of the image?",
-    "level": "What is the aesthetic quality of the image?",
+# The same factor asked for a sentence.
+_DESCRIBE = {
+    "light": "Describe the light.",
+    "focus": "Describe the focus.",
+    "colour": "Describe the colours.",
+    "ground": "Describe the ground.",
+    "level": "Describe the quality.",
 }
 
 
 def questions(scene: Scene, rng: np.random.Generator) -> list[Asked]:
     """12 to 19 questions about a picture, five to seven of them mcq, in random order."""
     word = words(scene)
-    asked = [
-        _choice(name, word[name], rng)
-        for name in _pick(rng, list(_QUESTIONS), int(rng.integers(5, 8)))
-    ]
-    for name in _pick(rng, list(_QUESTIONS), int(rng.integers(5, 9))):
-        question, start, _ = _QUESTIONS[name]
-        asked.append(Asked(question, f"{start} {word[name]}.", "vqa"))
-    for name in _pick(rng, list(_SHORT), int(rng.integers(2, 5))):
-        asked.append(Asked(_SHORT[name], word[name], "vqa"))
+    names = list(_QUESTIONS)
+    asked = [_choice(name, word[name], rng) for name in _pick(rng, names, int(rng.integers(5, 8)))]
+    for name in _pick(rng, names, int(rng.integers(5, 9))):
+        asked.append(Asked(_QUESTIONS[name][0], word[name], "vqa"))
+    for name in _pick(rng, list(_DESCRIBE), int(rng.integers(2, 5))):
+        asked.append(Asked(_DESCRIBE[name], f"{_QUESTIONS[name][1]} {word[name]}.", "vqa"))
     return [asked[index] for index in rng.permutation(len(asked))]
 
 
 def _choice(name: str, truth: str, rng: np.random.Generator) -> Asked:
-    """A multiple-choice question: two to all of the factor's words, the true one at a random letter."""
+    """A multiple-choice question: a factor's words in their order, or from the last to the first.
+
+    Two orders, because a fixed letter for every word would not need the options to be read; and no more,
+    because a model of this size does not learn to look a word up among shuffled ones in minutes.
+    """
     question, _, vocabulary = _QUESTIONS[name]
-    others = [other for other in vocabulary if other != truth]
-    options = [truth, *_pick(rng, others, int(rng.integers(1, len(others) + 1)))]
-    options = _pick(rng, options, len(options))
+    options = vocabulary if rng.random() < 0.5 else vocabulary[::-1]
     lines = [f"{letter}) {option}" for letter, option in zip("ABCD", options, strict=False)]
     return Asked("\n".join([question, *lines]), f"{'ABCD'[options.index(truth)]})", "mcq")
 

@@ -8,8 +8,8 @@
     aesmmit/                      images/, AesMMIT_labels_{split}.json
     fgaesthetics/                 images/{series}/, {natural,cropping}_{split}.txt
 
-Every random number derives from (seed, data set, split, index): no scene is in two splits, and the result depends
-neither on the number of processes nor on the size of another split.
+Every random number derives from (seed, data set, split, index): no scene is in two splits, and the
+result depends neither on the number of processes nor on the size of another split.
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ _OWN = {_MARK, _UNFINISHED, "drawn.jsonl", *DATASETS}
 
 @dataclass(frozen=True)
 class DemoSizes:
-    """How many images (artimuse, aesmmit) and series to draw per split; `images_per_series` is their mean, 2 to 4."""
+    """How many images (artimuse, aesmmit) and series to draw per split.
 
-    artimuse_train: int = 1200
+    `images_per_series` is a mean: a series has one image fewer or more, and at least two.
+    """
+
+    artimuse_train: int = 2400
     artimuse_val: int = 100
     artimuse_test: int = 300
-    aesmmit_train: int = 800
+    aesmmit_train: int = 1000
     aesmmit_val: int = 80
     aesmmit_test: int = 200
-    series_train: int = 500
+    series_train: int = 600
     series_val: int = 50
     series_test: int = 150
     images_per_series: int = 3
@@ -74,7 +77,8 @@ def write_demo_data(
 ) -> dict[str, Any]:
     """Draws the demo data; a complete folder of the same version, seed and sizes is left as it is.
 
-    Returns what `demo.json` holds: `{"version", "seed", "sizes"}`. An interrupted drawing is taken up again from the start.
+    Returns what `demo.json` holds: `{"version", "seed", "sizes"}`. An interrupted drawing is taken
+    up again from the start.
 
     Raises:
         ValueError: the folder holds other demo data, or files that are not demo data.
@@ -116,14 +120,16 @@ def _is_complete(destination: Path, wanted: Row) -> bool:
             found = _read_mark(destination / mark)
             if found != wanted:
                 raise ValueError(
-                    f"{destination} holds other demo data: {_difference(found, wanted)}. Name another destination, or delete this folder first."
+                    f"{destination} holds other demo data: {_difference(found, wanted)}. "
+                    "Name another destination, or delete this folder first."
                 )
             if mark == _MARK:
                 return True
     if names and (_UNFINISHED not in names or names - _OWN):
         strange = sorted(names - _OWN) or sorted(names)
         raise ValueError(
-            f"{destination} holds files that are not demo data ({', '.join(strange[:3])}). Expected an empty or absent folder: name another destination."
+            f"{destination} holds files that are not demo data "
+            f"({', '.join(strange[:3])}). Expected an empty or absent folder: name another destination."
         )
     return False
 

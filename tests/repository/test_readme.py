@@ -1,0 +1,122 @@
+"""The README's commands run, its recipe loads, and its file tree lists what is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from integration.calls import call_script, load_script
+
+from artimuse.config import load_config
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+COMMAND = re.compile(r"(?:python3?|torchrun(?: --?\S+(?: \d+)?)*) (scripts/\w+\.py\b[^\n#`\"]*)")
+
+
+def commands() -> list[str]:
+    """Every call of a script in the READMEs, the recipes and the scripts' own descriptions."""
+    texts = [README, ROOT / "data" / "README.md", *sorted((ROOT / "configs").glob("*.yaml"))]
+    texts += sorted((ROOT / "scripts").glob("*.py"))
+    found = [c.strip() for path in texts for c in COMMAND.findall(path.read_text(encoding="utf-8"))]
+    return list(dict.fromkeys(found))
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with what the commands name: recipes, a model folder, a table of scores."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (tmp_path / "runs" / "quickstart" / "model").mkdir(parents=True)
+    (tmp_path / "data" / "custom" / "images").mkdir(parents=True)
+    (tmp_path / "data" / "custom" / "scores.csv").write_text("image,score\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_commands_are_found() -> None:
+    found = commands()
+    assert "scripts/train.py --config configs/quickstart.yaml" in found
+    assert {command.split()[0] for command in found} == {
+        f"scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")
+    }
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize("command", commands())
+def test_command_runs(command: str) -> None:
+    """train.py with --dry-run; the others with --help, which has to know every option that is used."""
+    script, *arguments = shlex.split(command)
+    name = Path(script).stem
+    if name == "train":
+        called = call_script(name, *arguments, "--dry-run")
+        assert called.status == 0, called.err
+        assert "run:" in called.out
+        return
+    called = call_script(name, "--help")
+    assert called.status == 0, called.err
+    for option in (argument for argument in arguments if argument.startswith("--")):
+        assert option in called.out
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scripts").glob("*.py")), ids=lambda p: p.name)
+def test_help_gives_an_example(path: Path) -> None:
+    called = call_script(path.stem, "--help")
+    assert called.status == 0
+    assert f"python scripts/{path.name}" in called.out
+    assert callable(load_script(path.stem).main)
+
+
+def test_the_readmes_recipe_loads(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    recipe = tmp_path / "mixture.yaml"
+    recipe.write_text(block, encoding="utf-8")
+    assert load_config(recipe).model.base == "OpenGVLab/InternVL3-1B-hf"
+    formats = {source["format"] for source in yaml.safe_load(block)["data"]["sources"]}
+    assert formats == {"artimuse10k", "aesmmit", "fgaesthetics"}
+
+
+def tree() -> set[str]:
+    """Paths of the README's file tree."""
+    text = README.read_text(encoding="utf-8")
+    (block,) = re.findall(r"```\n(artimuse/\n.*?)```", text, re.DOTALL)
+    paths: set[str] = set()
+    folder = ""
+    for line in block.splitlines():
+        name = line.split()[0]
+        if not line.startswith(" "):
+            folder = name
+            paths.add(name)
+        else:
+            paths.add(folder + name)
+    return paths
+
+
+def test_the_file_tree_lists_what_is_there() -> None:
+    listed = tree()
+    assert [path for path in sorted(listed) if not (ROOT / path).exists()] == []
+    there = {f"configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
+    there |= {f"scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
+    for path in (ROOT / "artimuse").iterdir():
+        if path.is_dir() and (path / "__init__.py").exists():
+            there.add(f"artimuse/{path.name}/")
+        elif path.suffix == ".py" and path.stem != "__init__":
+            there.add(f"artimuse/{path.name}")
+    assert sorted(there - listed) == []
+
+
+def test_links_lead_somewhere() -> None:
+    for path in (README, ROOT / "data" / "README.md"):
+        for link in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+            assert link.startswith("https://") or (path.parent / link).exists(), link
+
+
+def test_the_two_commands_and_the_licence_are_there() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert "pip install -e . && python scripts/train.py --config configs/quickstart.yaml" in text
+    assert 'pip install -e ".[dev]" && pytest' in text
+    assert "Apache-2.0" in text
+    for number in ("2507.14533", "2603.03907", "2404.09624", "2401.08276"):
+        assert text.count(number) == 2, f"arXiv {number}: expected its citation"
