@@ -18,7 +18,9 @@ ATTRIBUTES = (
     "Overall Gestalt",
     "Comprehensive Evaluation",
 )
-ATTRIBUTE_QUESTION = "Please evaluate the aesthetic quality of this image from the aspect of {attribute}."
+ATTRIBUTE_QUESTION = (
+    "Please evaluate the aesthetic quality of this image from the aspect of {attribute}."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,15 @@ READOUT_LOSSES: dict[str, tuple[str, ...]] = {
 }
 
 
+def _one_or_more(value: str | int) -> str | int:
+    if isinstance(value, int) and value < 1:
+        raise ValueError("expected 'all' or a number of 1 or more")
+    return value
+
+
+QuestionsPerImage = Annotated[Literal["all"] | int, AfterValidator(_one_or_more)]
+
+
 class Section(BaseModel):
     """A part of the configuration: unknown keys and lax types are errors."""
 
@@ -65,6 +74,8 @@ class SourceBase(Section):
     """Image folder, relative to data.root."""
     weight: float = Field(default=1.0, gt=0)
     """Share of a step's images relative to the other sources."""
+    questions_per_image: QuestionsPerImage | None = None
+    """Overrides data.questions_per_image for this source."""
 
 
 class ArtiMuseSource(SourceBase):
@@ -120,7 +131,7 @@ class DataConfig(Section):
     """Every step holds all sources by weight, or one source after the other."""
     validation_frac: float = Field(default=0.0, ge=0, lt=1)
     """Share of every training source that is cut off for validation (by hash; a series is never cut)."""
-    questions_per_image: Literal["all"] | int = "all"
+    questions_per_image: QuestionsPerImage = "all"
     """Text questions of an image in a step: all, or so many drawn by seed (score questions always stay)."""
     workers: int = Field(default=1, ge=0)
     """Loader processes; the order of samples does not depend on them."""
@@ -134,8 +145,6 @@ class DataConfig(Section):
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
             raise ValueError(f"sources: expected different names, found {names}")
-        if isinstance(self.questions_per_image, int) and self.questions_per_image < 1:
-            raise ValueError("questions_per_image: expected 'all' or a number of 1 or more")
         return self
 
 
@@ -154,6 +163,10 @@ class ScratchConfig(Section):
     """Size of the byte-level BPE vocabulary trained on the training texts (special tokens included)."""
     layer_scale: float = Field(default=0.1, gt=0)
     """Start of the vision tower's layer scales; InternViT's .1 is for towers that are trained for long."""
+    position_range: float = Field(default=1.0, ge=0)
+    """Standard deviation of the vision tower's position embeddings at the start (transformers: 0)."""
+    detail_gain: float = Field(default=4.0, ge=0)
+    """Half of the patch filters start without a mean and this much larger; 0 leaves all as drawn."""
     initializer_range: float = Field(default=0.08, gt=0)
     """Decides what a small model learns in minutes: transformers' .02 stays far behind."""
 
@@ -281,7 +294,7 @@ class TrainConfig(Section):
 
 class EvaluationConfig(Section):
     sources: list[SourceConfig] = []
-    """Held-out data; with data.validation_frac the validation cut is used where this is empty."""
+    """Held-out data; or cut it off the training sources with data.validation_frac."""
     batch_images: int = Field(default=32, gt=0)
     baselines: list[Literal["untrained", "pixels"]] = []
     """Rows of the table beside the model: itself before training; a linear fit on pixel statistics."""
@@ -296,6 +309,15 @@ class Config(Section):
     objective: ObjectiveConfig = ObjectiveConfig()
     train: TrainConfig
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _one_held_out(self) -> Config:
+        if self.data.validation_frac and self.evaluation.sources:
+            raise ValueError(
+                "data.validation_frac: the cut would not be used, as evaluation.sources are given; "
+                "expected one of them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> Config:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -53,6 +53,7 @@ class StepDataset(Dataset[StepData]):
         collate: makes batches of them.
         seed: with the step and the sample's id decides which questions are drawn.
         questions_per_image: text questions of an image in a step; score questions always stay.
+        by_dataset: the same for single data sets, by name.
         accumulation, processes, process: how a step is cut, and which part this process gets.
     """
 
@@ -63,6 +64,7 @@ class StepDataset(Dataset[StepData]):
         *,
         seed: int,
         questions_per_image: Literal["all"] | int = "all",
+        by_dataset: Mapping[str, Literal["all"] | int] | None = None,
         accumulation: int = 1,
         processes: int = 1,
         process: int = 0,
@@ -71,6 +73,7 @@ class StepDataset(Dataset[StepData]):
         self.collate = collate
         self.seed = seed
         self.questions_per_image = questions_per_image
+        self.by_dataset = dict(by_dataset or {})
         self.accumulation = accumulation
         self.processes = processes
         self.process = process
@@ -113,7 +116,7 @@ class StepDataset(Dataset[StepData]):
     def draw(self, sample: Sample, step: int) -> tuple[Question, ...]:
         """The questions of a sample in a step: score questions, and text questions as configured."""
         text = [number for number, q in enumerate(sample.questions) if q.kind != "score"]
-        wanted = self.questions_per_image
+        wanted = self.by_dataset.get(sample.dataset, self.questions_per_image)
         if isinstance(wanted, str) or len(text) <= wanted:
             return sample.questions
         rng = np.random.default_rng([self.seed, step, zlib.crc32(sample.id.encode())])

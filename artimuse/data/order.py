@@ -38,12 +38,17 @@ class Unit:
 def units(source: Source) -> list[Unit]:
     """Group a source into units, in the order in which the loader yields them.
 
+    A series is one unit where it has pairs. A series that nothing ranks is what the validation cut keeps
+    together; in training nothing ties its images to one step.
+
     Raises:
         ValueError: for a pair whose images are not two samples of one series.
     """
+    paired = {image for pair in source.pairs for image in (pair.first, pair.second)}
+    ranked = {s.series for s in source.samples if s.id in paired and s.series is not None}
     members: dict[str, list[Sample]] = {}
     for sample in source.samples:
-        key = f"series\0{sample.series}" if sample.series is not None else f"sample\0{sample.id}"
+        key = f"series\0{sample.series}" if sample.series in ranked else f"sample\0{sample.id}"
         members.setdefault(key, []).append(sample)
     home = {sample.id: key for key, samples in members.items() for sample in samples}
     pairs: dict[str, list[Pair]] = {}

@@ -6,14 +6,12 @@ Everything that can be wrong with the data is found here, before anything is bui
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from artimuse.config import Config
-from artimuse.data.checks.bad import drop_bad, enforce_limit
-from artimuse.data.checks.decode import check_images
+from artimuse.data.checks.bad import drop_bad
 from artimuse.data.formats import load_source
 from artimuse.data.split import cut
 from artimuse.records import BadItem, DataError, Source
@@ -56,46 +54,41 @@ class RecipeData:
         return digest.hexdigest()
 
 
-def find_bad_images(config: Config, *, progress: bool = False) -> list[BadItem]:
-    """Decode every image of a recipe fully; nothing where data.check_images is off.
+def load_sources(config: Config) -> list[Source]:
+    """Every source of a recipe as its loader yields it: data.sources, then evaluation.sources.
 
     Raises:
-        DataError: for an annotation file that cannot be read, or when more than data.max_bad_frac of
-            the images and annotation rows is bad.
+        DataError: for an annotation file that cannot be read.
     """
-    sources = _load_all(config)
-    bad: list[BadItem] = []
-    if config.data.check_images:
-        bad = check_images(sources, processes=os.cpu_count() or 1, progress=progress)
-    enforce_limit(sources, bad, config.data.max_bad_frac)
-    return bad
-
-
-def load_recipe(config: Config, *, bad_images: Sequence[BadItem] = ()) -> RecipeData:
-    """Load the data of a recipe without what is bad.
-
-    Args:
-        bad_images: what `find_bad_images` found.
-
-    Raises:
-        DataError: for an annotation file that cannot be read, or a source of which nothing is left.
-    """
-    everything, bad = drop_bad(_load_all(config), bad_images)
-    number = len(config.data.sources)
-    train, held_out = everything[:number], everything[number:]
-    frac = config.data.validation_frac
-    if frac:
-        if not held_out:
-            held_out = [cut(source, frac, "validation") for source in train]
-        train = [cut(source, frac, "train") for source in train]
-    for source in (*train, *held_out):
-        if not source.samples:
-            raise DataError(f"{source.name}: no usable image is left; look at the errors above it")
-    return RecipeData(train, held_out, bad)
-
-
-def _load_all(config: Config) -> list[Source]:
     root = Path(config.data.root)
     return [
         load_source(source, root) for source in (*config.data.sources, *config.evaluation.sources)
     ]
+
+
+def recipe_data(
+    config: Config, sources: Sequence[Source], bad_images: Sequence[BadItem] = ()
+) -> RecipeData:
+    """The data of a recipe without what is bad, and with its validation part cut off.
+
+    Args:
+        sources: what `load_sources` gave.
+        bad_images: what `check_images` found in them.
+
+    Raises:
+        DataError: for a source of which nothing is left.
+    """
+    everything, bad = drop_bad(sources, bad_images)
+    number = len(config.data.sources)
+    train, held_out = everything[:number], everything[number:]
+    frac = config.data.validation_frac
+    if frac:
+        held_out = [cut(source, frac, "validation") for source in train]
+        train = [cut(source, frac, "train") for source in train]
+    for source in (*train, *held_out):
+        if not source.samples:
+            raise DataError(
+                f"{source.name}: no usable image is left; see bad_items.jsonl in the run folder, and "
+                "data.validation_frac where it is set"
+            )
+    return RecipeData(train, held_out, bad)

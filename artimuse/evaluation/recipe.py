@@ -75,9 +75,7 @@ class RecipeEvaluation:
         return text + (self._critique(model) if self.config.evaluation.critique else "")
 
     def _predict(self, model: AestheticModel) -> list[Prediction]:
-        scorer = Scorer(
-            model, device=self.device, batch_images=self.config.evaluation.batch_images
-        )
+        scorer = Scorer(model, device=self.device, batch_images=self.config.evaluation.batch_images)
         return predict(scorer, self.data.held_out, tau=self.config.objective.tau)
 
     def _baselines(self) -> dict[str, Sequence[Prediction]]:

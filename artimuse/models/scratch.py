@@ -99,7 +99,23 @@ def scratch_model(
     model = InternVLForConditionalGeneration._from_config(
         _model_config(config, tokenizer, tokens_per_image), attn_implementation="sdpa"
     )
+    _start_seeing(model, config)
     return model, family
+
+
+@torch.no_grad()
+def _start_seeing(model: InternVLForConditionalGeneration, config: ScratchConfig) -> None:
+    """Initialise what decides whether a small tower sees place and detail within minutes.
+
+    transformers starts position embeddings at 0, where patch embeddings have a standard deviation of about
+    2; and the mean colour of a patch is several times larger than what varies inside it, so that the first
+    norm hides edges and blur. A pretrained tower has both from its training.
+    """
+    embeddings = model.model.vision_tower.embeddings
+    torch.nn.init.normal_(embeddings.position_embeddings, std=config.position_range)
+    if config.detail_gain:
+        filters = embeddings.patch_embeddings.projection.weight[::2]
+        filters.sub_(filters.mean(dim=(2, 3), keepdim=True)).mul_(config.detail_gain)
 
 
 def _model_config(

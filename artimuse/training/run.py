@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +29,7 @@ from artimuse.config import Config, ConfigError, to_yaml
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "safetensors")
 
 # What may differ between a run and its continuation: where it is shown, and how fast it goes.
-FREE_KEYS = ("run.wandb", "data.workers", "data.check_images", "train.checkpoint_every",
+FREE_KEYS = ("run.wandb", "data.workers", "data.check_images", "data.max_bad_frac", "train.checkpoint_every",
              "train.checkpoints_kept", "train.threads")  # fmt: skip
 
 
@@ -55,6 +56,12 @@ class RunFolder:
     def finished(self) -> bool:
         return self.read().get("finished", False)
 
+    @property
+    def started(self) -> bool:
+        """Whether a step was ever taken: before that, a run that was refused is begun anew."""
+        rows = self.path / "metrics.jsonl"
+        return rows.exists() and rows.stat().st_size > 0
+
     def open(self, *, resume: bool) -> None:
         """Make the folder, or with `resume` continue in it.
 
@@ -63,7 +70,7 @@ class RunFolder:
                 configuration.
         """
         written = self.path / "config.yaml"
-        if written.exists():
+        if written.exists() and self.started:
             if not resume:
                 state = "finished" if self.finished else "stopped"
                 raise ConfigError(
@@ -72,10 +79,12 @@ class RunFolder:
                 )
             self._same_config(written)
             return
-        if self.path.exists() and any(self.path.iterdir()):
+        if not written.exists() and self.path.exists() and any(self.path.iterdir()):
             raise ConfigError(
                 f"{self.path}: expected a new folder or one of a run (with config.yaml), found other files"
             )
+        # What was predicted before the first step belongs to the configuration of that attempt.
+        shutil.rmtree(self.results, ignore_errors=True)
         self.path.mkdir(parents=True, exist_ok=True)
         _write_atomic(written, to_yaml(self.config))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from artimuse.config import Config
-from artimuse.data.checks.bad import write_bad
+from artimuse.data.checks.bad import drop_bad, enforce_limit, write_bad
+from artimuse.data.checks.decode import check_images
 from artimuse.data.collate import Collator
 from artimuse.data.demo import DemoSizes, write_demo_data
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order, units
-from artimuse.data.recipe import RecipeData, find_bad_images, load_recipe
+from artimuse.data.recipe import RecipeData, load_sources, recipe_data
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.models.lora import trained_counts
@@ -37,30 +39,36 @@ def open_run(config: Config, accelerator: Accelerator, *, resume: bool) -> RunFo
 
 
 def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) -> RecipeData:
-    """Draw the demo data where asked, load and check every source, and record what was left out.
+    """Draw the demo data where asked, load and check every source, and record what is left out.
 
     Raises:
-        DataError: see `load_recipe`.
+        DataError: for data that cannot be read, or when more than data.max_bad_frac of it is bad.
     """
-    bad_images: list[Any] = [None]
-    if accelerator.is_main_process:
-        if config.data.demo is not None:
-            _draw_demo(config)
-        bad_images = [find_bad_images(config, progress=True)]
+    main = accelerator.is_main_process
+    if main and config.data.demo is not None:
+        _draw_demo(config)
+    accelerator.wait_for_everyone()
+    sources = load_sources(config)
+    bad_images: list[Any] = [[]]
+    if main:
+        folder.record(**provenance(config, accelerator.device, accelerator.num_processes))
+        if config.data.check_images:
+            processes = os.cpu_count() or 1
+            bad_images = [check_images(sources, processes=processes, progress=True)]
+        # Listed before the limit is judged, so that a refused run shows its reasons too.
+        without, _ = drop_bad(sources, bad_images[0])
+        folder.record(bad_items=write_bad(folder.path / "bad_items.jsonl", without))
+        enforce_limit(sources, bad_images[0], config.data.max_bad_frac)
     # One process decodes every image; the others take its word.
     broadcast_object_list(bad_images)
-    data = load_recipe(config, bad_images=bad_images[0])
-    if accelerator.is_main_process:
-        for source in (*data.train, *data.held_out):
-            for note in source.notes:
-                print(f"data: {source.name}: {note}")
-        listed = write_bad(folder.path / "bad_items.jsonl", [*data.train, *data.held_out])
+    data = recipe_data(config, sources, bad_images[0])
+    if main:
+        for note in (f"{source.name}: {note}" for source in sources for note in source.notes):
+            print(f"data: {note}")
         folder.record(
-            **provenance(config, accelerator.device, accelerator.num_processes),
             data_sha256=data.fingerprint(),
             sources={source.name: _counts(source) for source in data.train},
             held_out={source.name: _counts(source) for source in data.held_out},
-            bad_items=listed,
             finished=False,
         )
     return data
@@ -106,6 +114,11 @@ def prepare_steps(
         collate,
         seed=config.run.seed,
         questions_per_image=settings.questions_per_image,
+        by_dataset={
+            source.name: source.questions_per_image
+            for source in settings.sources
+            if source.questions_per_image is not None
+        },
         accumulation=config.train.accumulation,
         processes=accelerator.num_processes,
         process=accelerator.process_index,

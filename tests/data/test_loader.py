@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -202,3 +202,14 @@ def test_all_questions_and_fewer_than_wanted_stay(build: Callable[..., StepDatas
 def test_counts_of_nothing_supervised(build: Callable[..., StepDataset]) -> None:
     data = build()
     assert data.counts([]) == Counts(tokens=0.0, readouts=0, pairs=0, images=0)
+
+
+def test_a_source_may_ask_more_of_its_images_than_the_others(
+    build: Callable[..., StepDataset],
+) -> None:
+    data = build(questions_per_image=1, by_dataset={"other": "all"})
+    sample = next(s for unit in data.order.step(0) for s in unit.samples if len(s.questions) > 2)
+    text = [q for q in data.draw(sample, 0) if q.kind != "score"]
+    assert len(text) == 1
+    elsewhere = replace(sample, dataset="other")
+    assert data.draw(elsewhere, 0) == sample.questions

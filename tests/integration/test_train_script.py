@@ -149,7 +149,7 @@ import json, sys
 from pathlib import Path
 import torch
 from artimuse.config import load_config
-from artimuse.data.recipe import load_recipe
+from artimuse.data.recipe import load_sources, recipe_data
 from artimuse.evaluation.held_out import predict
 from artimuse.inference.scorer import Scorer
 from artimuse.models.folder import load_model
@@ -159,7 +159,7 @@ torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 config = load_config(run / "config.yaml")
 scorer = Scorer(load_model(run / "model"), batch_images=config.evaluation.batch_images)
-rows = predict(scorer, load_recipe(config).held_out, tau=config.objective.tau)
+rows = predict(scorer, recipe_data(config, load_sources(config)).held_out, tau=config.objective.tau)
 scores = scorer.score_images(sorted(image.iterdir()))
 output.write_text(json.dumps({"rows": rows, "scores": scores}), encoding="utf-8")
 """

@@ -17,15 +17,22 @@ def recipe(folder: Path, *changes: str) -> Config:
     return load_config(RECIPE, [f"run.folder={folder}", "run.name=r", *changes])
 
 
+def started(config: Config) -> RunFolder:
+    """A run that took a step."""
+    folder = RunFolder(config)
+    folder.open(resume=True)
+    (folder.path / "metrics.jsonl").write_text('{"step": 1}\n')
+    return folder
+
+
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
-    RunFolder(recipe(tmp_path)).open(resume=False)
+    started(recipe(tmp_path))
     with pytest.raises(ConfigError, match=r"holds a stopped run already.*--resume.*run\.name"):
         RunFolder(recipe(tmp_path)).open(resume=False)
 
 
 def test_resume_starts_continues_and_knows_a_finished_run(tmp_path: Path) -> None:
-    folder = RunFolder(recipe(tmp_path))
-    folder.open(resume=True)
+    folder = started(recipe(tmp_path))
     folder.record(seed=0)
     assert not folder.finished
     RunFolder(recipe(tmp_path)).open(resume=True)
@@ -37,13 +44,13 @@ def test_resume_starts_continues_and_knows_a_finished_run(tmp_path: Path) -> Non
 
 
 def test_another_configuration_is_refused_by_name(tmp_path: Path) -> None:
-    RunFolder(recipe(tmp_path)).open(resume=False)
+    started(recipe(tmp_path))
     with pytest.raises(ConfigError, match=r"train\.lr: 0\.\d+ -> 0\.5"):
         RunFolder(recipe(tmp_path, "train.lr=0.5")).open(resume=True)
 
 
 def test_what_does_not_decide_the_result_may_change(tmp_path: Path) -> None:
-    RunFolder(recipe(tmp_path)).open(resume=False)
+    started(recipe(tmp_path))
     changed = recipe(tmp_path, "data.workers=2", "train.checkpoint_every=7")
     RunFolder(changed).open(resume=True)
     assert config_fingerprint(changed) == config_fingerprint(recipe(tmp_path))
@@ -62,3 +69,13 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="found other files"):
         RunFolder(recipe(tmp_path)).open(resume=True)
     assert json.dumps(sorted(p.name for p in (tmp_path / "r").iterdir())) == '["thesis.txt"]'
+
+
+def test_a_run_that_was_refused_before_its_first_step_is_begun_anew(tmp_path: Path) -> None:
+    refused = RunFolder(recipe(tmp_path))
+    refused.open(resume=False)
+    (refused.results / "untrained").mkdir(parents=True)
+    again = RunFolder(recipe(tmp_path, "data.max_bad_frac=0.5", "train.lr=0.5"))
+    again.open(resume=False)
+    assert not refused.results.exists()
+    assert load_config(tmp_path / "r" / "config.yaml").train.lr == 0.5

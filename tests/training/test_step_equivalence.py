@@ -87,6 +87,8 @@ def test_a_wrong_count_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     units = toy.mixed_units(tmp_path)
     whole, _ = toy.step_gradient(units, accelerator())
     right = StepDataset.counts
-    monkeypatch.setattr(StepDataset, "counts", lambda self, shares: right(self, shares[:2] + shares[3:]))
+    monkeypatch.setattr(
+        StepDataset, "counts", lambda self, shares: right(self, shares[:2] + shares[3:])
+    )
     cut, _ = toy.step_gradient(units, accelerator(4), accumulation=4)
     assert relative_difference(cut, whole) > 1e-2
