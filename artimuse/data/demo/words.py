@@ -114,6 +114,8 @@ _QUESTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "setting": ("What is the setting?", "The setting is a", SETTINGS),
     "sky": ("How is the sky?", "The sky is", SKIES),
 }
+# What is asked as a choice: what a small model can see in minutes (not which subject, nor counting objects).
+_CHOICES = ("light", "focus", "colour", "place", "level", "setting", "sky")
 # The same factor asked for a sentence.
 _DESCRIBE = {
     "light": "Describe the light.",
@@ -128,7 +130,8 @@ def questions(scene: Scene, rng: np.random.Generator) -> list[Asked]:
     """12 to 19 questions about a picture, five to seven of them mcq, in random order."""
     word = words(scene)
     names = list(_QUESTIONS)
-    asked = [_choice(name, word[name]) for name in _pick(rng, names, int(rng.integers(5, 8)))]
+    chosen = _pick(rng, list(_CHOICES), int(rng.integers(5, 8)))
+    asked = [_choice(name, word[name]) for name in chosen]
     for name in _pick(rng, names, int(rng.integers(5, 9))):
         asked.append(Asked(_QUESTIONS[name][0], word[name], "vqa"))
     for name in _pick(rng, list(_DESCRIBE), int(rng.integers(2, 5))):
