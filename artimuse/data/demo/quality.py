@@ -16,7 +16,7 @@ import numpy as np
 
 from artimuse.data.demo.scene import MOST_PIECES, Scene
 
-WEIGHTS = {"light": 0.27, "sharpness": 0.27, "colour": 0.24, "placement": 0.12, "tidiness": 0.10}
+WEIGHTS = {"light": 0.26, "sharpness": 0.26, "colour": 0.22, "placement": 0.16, "tidiness": 0.10}
 STEEPNESS = 7.0
 MIDDLE = 0.52
 

@@ -176,30 +176,28 @@ def _draw_piece(rng: np.random.Generator, horizon: float) -> Piece:
 
 
 def _spread(rng: np.random.Generator, count: int) -> list[float]:
-    """`count` positions in [.08, .92] in random order, no two closer than .08."""
+    """`count` positions in [.08, .92] in random order, no two closer than .12."""
     while True:
         positions = rng.uniform(0.08, 0.92, size=count)
-        if np.diff(np.sort(positions)).min() >= 0.08:
+        if np.diff(np.sort(positions)).min() >= 0.12:
             return [float(position) for position in positions]
 
 
 def _vary(base: Scene, names: list[str], rng: np.random.Generator) -> Scene:
-    """One shot of a series: the named factors moved by a fifth to a third of their range at most."""
+    """One shot of a series: the named factors moved by a quarter to two fifths of their range at most."""
     changes: dict[str, Any] = {}
     for name in names:
         if name == "pieces":
-            kept = rng.random(len(base.pieces)) < 0.7
-            added = tuple(_draw_piece(rng, base.horizon) for _ in range(rng.integers(0, 3)))
+            kept = rng.random(len(base.pieces)) < 0.6
+            added = tuple(_draw_piece(rng, base.horizon) for _ in range(rng.integers(0, 5)))
             pieces = (
                 tuple(piece for piece, keep in zip(base.pieces, kept, strict=True) if keep) + added
             )
             changes[name] = pieces[:MOST_PIECES]
         elif name == "subject_at":
-            changes[name] = float(np.clip(base.subject_at + rng.uniform(-0.16, 0.16), 0.1, 0.9))
+            changes[name] = float(np.clip(base.subject_at + rng.uniform(-0.22, 0.22), 0.1, 0.9))
         elif name == "blur":
-            changes[name] = float(np.clip(base.blur + rng.uniform(-0.3, 0.3), 0.0, 1.0))
+            changes[name] = float(np.clip(base.blur + rng.uniform(-0.4, 0.4), 0.0, 1.0))
         else:
-            changes[name] = float(
-                np.clip(getattr(base, name) + rng.uniform(-0.35, 0.35), -1.0, 1.0)
-            )
+            changes[name] = float(np.clip(getattr(base, name) + rng.uniform(-0.5, 0.5), -1.0, 1.0))
     return replace(base, **changes)

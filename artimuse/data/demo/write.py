@@ -24,7 +24,7 @@ from typing import Any
 
 from artimuse.data.demo.items import DATASETS, SPLITS, Item, Row, draw_item, write_labels
 
-VERSION = 1
+VERSION = 2
 _MARK = "demo.json"
 _UNFINISHED = "demo.unfinished.json"
 # What a folder of demo data may hold at its top: the two marks, the truth, one folder a data set.
