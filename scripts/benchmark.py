@@ -2,6 +2,7 @@
 
     python scripts/benchmark.py ablate                       # each loss taken away, three seeds
     python scripts/benchmark.py ablate --json ablate.json train.steps=100
+    python scripts/benchmark.py ablate --jobs 2 train.threads=1   # two runs at a time, one core each
 
 `ablate` trains the quickstart recipe with the full objective and with each of the three weights at 0. Every
 run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. The JSON holds
@@ -15,6 +16,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from artimuse.evaluation.ablation import LOSS_VARIANTS, Spread, markdown, read_metrics, spreads
@@ -26,30 +28,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     folder = Path(args.folder)
     found: dict[str, dict[str, Spread]] = {}
-    for variant, changes in LOSS_VARIANTS.items():
-        runs = []
-        for seed in range(args.seeds):
-            name = f"{variant.replace(' ', '-')}-seed{seed}"
-            if not _train(args.config, folder, name, seed, (*changes, *args.overrides)):
-                print(
-                    f"error: {folder / name} did not finish; its message is above", file=sys.stderr
-                )
-                return 1
-            runs.append(read_metrics(folder / name / "results" / "results.json"))
-        found[variant] = spreads(runs)
-        print(markdown(found, METRICS), flush=True)
+
+    def train(run: tuple[str, int]) -> Path:
+        return _train(args.config, folder, *run, args.overrides)
+
+    with ThreadPoolExecutor(max_workers=args.jobs) as pool:
+        for variant in LOSS_VARIANTS:
+            results = list(pool.map(train, [(variant, seed) for seed in range(args.seeds)]))
+            found[variant] = spreads([read_metrics(path) for path in results])
+            print(markdown(found, METRICS), flush=True)
     if args.json is not None:
         _write(args.json, folder, found)
     return 0
 
 
-def _train(config: str, folder: Path, name: str, seed: int, changes: Sequence[str]) -> bool:
-    """One run in a process of its own, continued where it was stopped."""
+def _train(config: str, folder: Path, variant: str, seed: int, overrides: Sequence[str]) -> Path:
+    """One run in a process of its own, continued where it was stopped; returns its results.json."""
+    name = f"{variant.replace(' ', '-')}-seed{seed}"
     script = Path(__file__).parent / "train.py"
-    settings = [f"run.folder={folder}", f"run.name={name}", f"run.seed={seed}", *changes]
+    settings = [f"run.folder={folder}", f"run.name={name}", f"run.seed={seed}"]
+    changes = [*LOSS_VARIANTS[variant], *overrides]
     print(f"ablate: {name}", flush=True)
-    command = [sys.executable, str(script), "--config", config, "--resume", *settings]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    command = [sys.executable, str(script), "--config", config, "--resume", *settings, *changes]
+    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
+        raise SystemExit(f"error: {folder / name} did not finish; its message is above")
+    return folder / name / "results" / "results.json"
 
 
 def _write(path: Path, folder: Path, found: dict[str, dict[str, Spread]]) -> None:
@@ -75,6 +78,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     ablate.add_argument("--config", default="configs/quickstart.yaml", help="the recipe")
     ablate.add_argument("--folder", default="runs/ablate", help="where the runs are kept")
     ablate.add_argument("--seeds", type=int, default=3)
+    ablate.add_argument("--jobs", type=int, default=1, help="runs side by side")
     ablate.add_argument("--json", type=Path, help="write the rows here too")
     return parser.parse_args(argv)
 
