@@ -3,26 +3,31 @@
 from artimuse.config.load import ConfigError, check_files, load_config, to_yaml
 from artimuse.config.schema import (
     READOUT_LOSSES,
-    AesMMITSource,
-    ArtiMuseSource,
     Config,
-    CustomSource,
     DataConfig,
     DemoConfig,
     EvaluationConfig,
-    FGAestheticsSource,
     LoraConfig,
     ModelConfig,
     ObjectiveConfig,
     ReadoutConfig,
     RunConfig,
     ScratchConfig,
-    SourceConfig,
     TrainConfig,
+)
+from artimuse.config.sources import (
+    SCALES,
+    AesMMITSource,
+    ArtiMuseSource,
+    CustomSource,
+    FGAestheticsSource,
+    SourceBase,
+    SourceConfig,
 )
 
 __all__ = [
     "READOUT_LOSSES",
+    "SCALES",
     "AesMMITSource",
     "ArtiMuseSource",
     "Config",
@@ -38,6 +43,7 @@ __all__ = [
     "ReadoutConfig",
     "RunConfig",
     "ScratchConfig",
+    "SourceBase",
     "SourceConfig",
     "TrainConfig",
     "check_files",

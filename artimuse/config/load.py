@@ -16,8 +16,10 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
-from artimuse.config.schema import Config, SourceBase
+from artimuse.config.schema import Config
+from artimuse.config.sources import InRoot, SourceBase, SourceConfig
 
 
 class ConfigError(ValueError):
@@ -159,8 +161,10 @@ def _visible(location: tuple[Any, ...]) -> Iterator[Any]:
 
 def _formats() -> list[str]:
     """The data formats that a source may have."""
-    known = (cls.model_fields["format"].annotation for cls in SourceBase.__subclasses__())
-    return [tag for annotation in known for tag in get_args(annotation)]
+    union = get_args(SourceConfig)[0]
+    return [
+        tag for cls in get_args(union) for tag in get_args(cls.model_fields["format"].annotation)
+    ]
 
 
 def _known_keys(location: tuple[Any, ...]) -> Iterator[str]:
@@ -222,12 +226,20 @@ def check_files(config: Config) -> None:
 
 
 def _paths(source: SourceBase) -> Iterator[tuple[str, str]]:
-    for key in ("images", "scores", "texts", "annotations", "table"):
-        value = getattr(source, key, None)
-        if value is not None:
+    """Every path of a source that its class marks as `InRoot`, with its key."""
+    for key, info in type(source).model_fields.items():
+        value = getattr(source, key)
+        if isinstance(value, list):
+            if any(InRoot in get_args(part) for part in get_args(info.annotation)):
+                yield from ((f"{key}.{number}", path) for number, path in enumerate(value))
+        elif value is not None and _marked(info):
             yield key, value
-    for number, value in enumerate(getattr(source, "labels", ())):
-        yield f"labels.{number}", value
+
+
+def _marked(info: FieldInfo) -> bool:
+    """Whether a field is a `RootPath`, or one that may be left out."""
+    inside = [part for part in get_args(info.annotation) if get_origin(part) is Annotated]
+    return InRoot in info.metadata or any(InRoot in get_args(part) for part in inside)
 
 
 def _looks_local(base: str) -> bool:

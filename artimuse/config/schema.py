@@ -12,7 +12,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from artimuse.config.sources import (
+    EVALUATION_ONLY,
+    QuestionsPerImage,
+    Section,
+    SourceConfig,
+    different,
+)
 
 ScoreLossName = Literal["l1", "huber", "mse", "cross_entropy"]
 RankLossName = Literal["bradley_terry"]
@@ -24,29 +32,6 @@ READOUT_LOSSES: dict[str, tuple[str, ...]] = {
     "regression": ("l1", "huber", "mse"),
     "bins": ("l1", "huber", "mse", "cross_entropy"),
 }
-
-
-def _one_or_more(value: str | int) -> str | int:
-    if isinstance(value, int) and value < 1:
-        raise ValueError("expected 'all' or a number of 1 or more")
-    return value
-
-
-QuestionsPerImage = Annotated[Literal["all"] | int, AfterValidator(_one_or_more)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: unknown keys and lax types are errors."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-def _different(names: list[str]) -> list[str]:
-    if len(set(names)) < len(names):
-        raise ValueError(f"expected different names, found {names}")
-    return names
 
 
 class RunConfig(Section):
@@ -65,59 +50,6 @@ class DemoConfig(Section):
     """Seed of the drawing (not of the training)."""
     scale: float = Field(default=1.0, gt=0)
     """Number of scenes relative to the default of `scripts/make_demo_data.py`."""
-
-
-class SourceBase(Section):
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
-    """The data set's name; it prefixes sample ids."""
-    images: str
-    """Image folder, relative to data.root."""
-    weight: float = Field(default=1.0, gt=0)
-    """Share of a step's images relative to the other sources."""
-    questions_per_image: QuestionsPerImage | None = None
-    """Overrides data.questions_per_image for this source."""
-
-
-class ArtiMuseSource(SourceBase):
-    format: Literal["artimuse10k"]
-    scores: str | None = None
-    """Score list: JSON `[{"image", "gt_score"}]`, relative to data.root."""
-    texts: str | None = None
-    """Critiques: JSONL of LLaVA-style records, one per image and attribute."""
-    scale: tuple[float, float] = (0.0, 10.0)
-    """The stated ends of the scores' native scale."""
-
-    @model_validator(mode="after")
-    def _something(self) -> ArtiMuseSource:
-        if self.scores is None and self.texts is None:
-            raise ValueError("expected `scores`, `texts` or both, found neither")
-        return self
-
-
-class AesMMITSource(SourceBase):
-    format: Literal["aesmmit"]
-    annotations: str
-    """JSON list of LLaVA-style records with `type` and `qtype`."""
-
-
-class FGAestheticsSource(SourceBase):
-    format: Literal["fgaesthetics"]
-    labels: list[str] = Field(min_length=1)
-    """Six-column label files, relative to data.root."""
-
-
-class CustomSource(SourceBase):
-    format: Literal["custom"]
-    table: str
-    """CSV with the columns `image,score`, and optionally `series` and `category`."""
-    scale: tuple[float, float]
-    """The stated ends of the scores' scale."""
-
-
-SourceConfig = Annotated[
-    ArtiMuseSource | AesMMITSource | FGAestheticsSource | CustomSource,
-    Field(discriminator="format"),
-]
 
 
 class DataConfig(Section):
@@ -145,6 +77,16 @@ class DataConfig(Section):
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
             raise ValueError(f"sources: expected different names, found {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _trainable(self) -> DataConfig:
+        for number, source in enumerate(self.sources):
+            if source.format in EVALUATION_ONLY:
+                raise ValueError(
+                    f"sources.{number}: {source.name!r} ({source.format}) is a benchmark: its terms "
+                    "forbid training on it; name it in evaluation.sources"
+                )
         return self
 
 
@@ -216,7 +158,7 @@ class ModelConfig(Section):
     lora: LoraConfig = LoraConfig()
     readout: ReadoutConfig | None = None
     """None keeps the read-out of a base that has one, else `regression`."""
-    aspects: Annotated[list[str], AfterValidator(_different)] = Field(
+    aspects: Annotated[list[str], AfterValidator(different)] = Field(
         default=["overall"], min_length=1
     )
     """What the model scores; one read-out output each."""
@@ -293,10 +235,10 @@ class TrainConfig(Section):
 
 
 class EvaluationConfig(Section):
-    sources: list[SourceConfig] = []
+    sources: list[SourceConfig] = Field(default=[])
     """Held-out data; or cut it off the training sources with data.validation_frac."""
     batch_images: int = Field(default=32, gt=0)
-    baselines: list[Literal["untrained", "pixels"]] = []
+    baselines: list[Literal["untrained", "pixels"]] = Field(default=[])
     """Rows of the table beside the model: itself before training; a linear fit on pixel statistics."""
     critique: bool = False
     """Print one critique that the model writes beside what the annotation says."""

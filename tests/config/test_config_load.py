@@ -90,6 +90,15 @@ def test_an_unknown_key_like_no_other_lists_what_there_is(recipe: Path) -> None:
         ("data.sources.0.scores=null", "data.sources.0: expected `scores`, `texts` or both"),
         ("data.questions_per_image=some", "data.questions_per_image: Input should be"),
         ("data.questions_per_image=0", "expected 'all' or a number of 1 or more"),
+        ("data.sources.0.scale=[9, 1]", "sources.0.scale: expected [low, high] with low < high"),
+        (
+            "data.sources.0={name: b, format: aesbench, images: i, annotations: a.json}",
+            "'b' (aesbench) is a benchmark: its terms forbid training on it",
+        ),
+        (
+            "data.sources.0={name: b, format: scores, images: i, scores: a.json}",
+            "data.sources.0: expected exactly one of `dataset` and `scale`",
+        ),
         ("data.sources.1.name=a", "expected different names, found ['a', 'a']"),
         ("model.aspects=[overall, overall]", "model.aspects: expected different names"),
         ("model.readout.kind=bin", "did you mean 'bins'?"),

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from artimuse.config.schema import SourceConfig
+from artimuse.config.sources import SourceConfig
 from artimuse.data.formats import aesmmit, artimuse10k, custom, fgaesthetics
 from artimuse.records import DataError, Source
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from artimuse.config.schema import AesMMITSource
+from artimuse.config.sources import AesMMITSource
 from artimuse.data.formats.fields import BadRow, bad_item, conversation, field, found
 from artimuse.data.formats.files import read_json_list
 from artimuse.data.formats.folder import ImageFolder

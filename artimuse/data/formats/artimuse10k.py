@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from artimuse.config.schema import ArtiMuseSource
+from artimuse.config.sources import ArtiMuseSource
 from artimuse.data.formats import fields
 from artimuse.data.formats.fields import BadRow, bad_item
 from artimuse.data.formats.files import read_json_lines, read_json_list
@@ -54,7 +54,6 @@ def load(config: ArtiMuseSource, root: Path) -> Source:
     folder = ImageFolder(root / config.images)
     images: dict[str, _Image] = {}
     if config.scores is not None:
-        fields.check_scale(config.scale, f"source {config.name!r}")
         _read_scores(root / config.scores, config.scale, folder, images, source)
     if config.texts is not None:
         _read_texts(root / config.texts, folder, images, source)

@@ -16,7 +16,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from artimuse.config.schema import CustomSource
+from artimuse.config.sources import CustomSource
 from artimuse.data.formats import fields
 from artimuse.data.formats.fields import BadRow, bad_item
 from artimuse.data.formats.files import read_text
@@ -33,7 +33,6 @@ def load(config: CustomSource, root: Path) -> Source:
     A repeated row is dropped and counted in the notes; a second, different row of an image is a
     BadItem.
     """
-    fields.check_scale(config.scale, f"source {config.name!r}")
     path = root / config.table
     source = Source(config.name, [])
     folder = ImageFolder(root / config.images)

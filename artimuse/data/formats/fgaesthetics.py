@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from artimuse.config.schema import FGAestheticsSource
+from artimuse.config.sources import FGAestheticsSource
 from artimuse.data.formats.fields import BadRow, found, parse_number
 from artimuse.data.formats.files import read_text
 from artimuse.data.formats.folder import ImageFolder

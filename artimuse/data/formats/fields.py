@@ -9,7 +9,7 @@ import math
 import reprlib
 from typing import Any
 
-from artimuse.records import BadItem, DataError, ScoreLabel
+from artimuse.records import BadItem, ScoreLabel
 
 
 class BadRow(ValueError):
@@ -85,16 +85,6 @@ def parse_number(text: str, what: str) -> float:
         raise
     except ValueError:
         raise BadRow(f"{what} is not a number: found {found(text)}") from None
-
-
-def check_scale(scale: tuple[float, float], where: str) -> None:
-    """Raise DataError for a scale without a positive width: every score would be off it."""
-    low, high = scale
-    if not low < high:
-        raise DataError(
-            f"{where}: expected a scale [low, high] with low < high, found [{low}, {high}]; "
-            "correct `scale` of this source"
-        )
 
 
 def score_label(mean: float, scale: tuple[float, float]) -> ScoreLabel:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from artimuse.config.schema import AesMMITSource
+from artimuse.config.sources import AesMMITSource
 from artimuse.data.formats import load_source
 from artimuse.data.formats.aesmmit import options_of
 from artimuse.records import DataError, Question, Source

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from artimuse.config.schema import ArtiMuseSource
+from artimuse.config.sources import ArtiMuseSource
 from artimuse.data.formats import load_source
 from artimuse.data.formats.artimuse10k import attribute, category
 from artimuse.prompts import ATTRIBUTE_QUESTION, ATTRIBUTES
@@ -220,15 +220,13 @@ def test_a_json_list_is_no_jsonl(tmp_path: Path) -> None:
         load(tmp_path, texts=json.dumps([record("a.jpg", "Overall Gestalt")], indent=1))
 
 
-def test_missing_file_folder_and_empty_scale(tmp_path: Path) -> None:
+def test_missing_file_and_folder(tmp_path: Path) -> None:
     config = ArtiMuseSource(name="art", format="artimuse10k", images="i", scores="none.json")
     with pytest.raises(DataError, match=r"none\.json: expected an annotation file"):
         load_source(config, tmp_path)
     (tmp_path / "none.json").mkdir()
     with pytest.raises(DataError, match=r"none\.json: expected a readable file"):
         load_source(config, tmp_path)
-    with pytest.raises(DataError, match="low < high"):
-        load(tmp_path, SCORES, scale=(10.0, 0.0))
 
 
 VALUES = st.recursive(

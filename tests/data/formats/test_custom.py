@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from artimuse.config.schema import CustomSource
+from artimuse.config.sources import CustomSource
 from artimuse.data.formats import load_source
 from artimuse.records import DataError, Question, ScoreLabel, Source
 

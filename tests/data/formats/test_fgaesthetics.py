@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from artimuse.config.schema import FGAestheticsSource
+from artimuse.config.sources import FGAestheticsSource
 from artimuse.data.formats import load_source
 from artimuse.records import DataError, Pair, Question, Source
 
