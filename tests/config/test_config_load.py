@@ -92,11 +92,11 @@ def test_an_unknown_key_like_no_other_lists_what_there_is(recipe: Path) -> None:
         ("data.questions_per_image=0", "expected 'all' or a number of 1 or more"),
         ("data.sources.0.scale=[9, 1]", "sources.0.scale: expected [low, high] with low < high"),
         (
-            "data.sources.0={name: b, format: aesbench, images: i, annotations: a.json}",
-            "'b' (aesbench) is a benchmark: its terms forbid training on it",
+            "data.sources.0={name: x, format: aesbench, images: i, annotations: a.json}",
+            "'x' (aesbench) is a benchmark: its terms forbid training on it",
         ),
         (
-            "data.sources.0={name: b, format: scores, images: i, scores: a.json}",
+            "data.sources.0={name: x, format: scores, images: i, scores: a.json}",
             "data.sources.0: expected exactly one of `dataset` and `scale`",
         ),
         ("data.sources.1.name=a", "expected different names, found ['a', 'a']"),
