@@ -22,6 +22,20 @@ ATTRIBUTE_QUESTION = (
     "Please evaluate the aesthetic quality of this image from the aspect of {attribute}."
 )
 
+# AesBench (arXiv 2401.08276) asks for an option in the words of its authors' evaluation scripts
+# (https://github.com/yipoh/AesBench); for the assessment task an explanation is not ruled out.
+AESBENCH_ASSESSMENT = (
+    "{question} Choose one from the following options:\n{options}\n"
+    "You should output a correct option."
+)
+AESBENCH_CHOICE = AESBENCH_ASSESSMENT.removesuffix(".") + " without explanation."
+# UniPercept-Bench (arXiv 2512.21675; https://github.com/thunderbolt215/UniPercept): the question lists
+# its options itself.
+UNIPERCEPT_CHOICE = (
+    "Given the image and the following multiple-choice question, choose the best answer. "
+    "Only reply with the letter (A, B, C, or D).\n\nQuestion:\n\n{question}"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PromptProtocol:

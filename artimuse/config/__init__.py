@@ -1,6 +1,6 @@
 """The configuration of a run: `schema` says what there is, `load` reads it from YAML and overrides."""
 
-from artimuse.config.load import ConfigError, check_files, load_config, to_yaml
+from artimuse.config.load import ConfigError, check_files, load_config, root_paths, to_yaml
 from artimuse.config.schema import (
     READOUT_LOSSES,
     Config,
@@ -48,5 +48,6 @@ __all__ = [
     "TrainConfig",
     "check_files",
     "load_config",
+    "root_paths",
     "to_yaml",
 ]

@@ -217,7 +217,7 @@ def check_files(config: Config) -> None:
     groups = {"data": config.data.sources, "evaluation": config.evaluation.sources}
     for section, sources in groups.items():
         for number, source in enumerate(sources):
-            for key, path in _paths(source):
+            for key, path in root_paths(source):
                 if not (root / path).exists():
                     raise ConfigError(
                         f"{section}.sources.{number}.{key}: no such file: {root / path}"
@@ -225,7 +225,7 @@ def check_files(config: Config) -> None:
                     )
 
 
-def _paths(source: SourceBase) -> Iterator[tuple[str, str]]:
+def root_paths(source: SourceBase) -> Iterator[tuple[str, str]]:
     """Every path of a source that its class marks as `InRoot`, with its key."""
     for key, info in type(source).model_fields.items():
         value = getattr(source, key)

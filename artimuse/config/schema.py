@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from artimuse.config.sources import (
     EVALUATION_ONLY,
+    NEVER_TRAINED,
     QuestionsPerImage,
     Section,
     SourceConfig,
@@ -67,10 +68,14 @@ class DataConfig(Section):
     """Text questions of an image in a step: all, or so many drawn by seed (score questions always stay)."""
     workers: int = Field(default=1, ge=0)
     """Loader processes; the order of samples does not depend on them."""
+    cache: str | None = None
+    """Where parsed annotations are kept; None is `artimuse/sources` in the user's cache folder."""
     check_images: bool = True
     """Decode every image fully before training starts."""
     max_bad_frac: float = Field(default=0.01, ge=0, le=1)
     """A run stops when more of its images or annotation rows are bad; fewer are left out and listed."""
+    allow_leakage: Annotated[list[str], AfterValidator(different)] = Field(default=[])
+    """Evaluation sources (by name) that may have images in common with what is trained on."""
 
     @model_validator(mode="after")
     def _names(self) -> DataConfig:
@@ -259,6 +264,24 @@ class Config(Section):
                 "data.validation_frac: the cut would not be used, as evaluation.sources are given; "
                 "expected one of them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _leakage(self) -> Config:
+        formats = {source.name: source.format for source in self.evaluation.sources}
+        for name in self.data.allow_leakage:
+            if name not in formats:
+                known = ", ".join(formats) or "none"
+                raise ValueError(
+                    f"data.allow_leakage: expected names of evaluation.sources ({known}), found {name!r}"
+                )
+        forbidden = [s.name for s in self.evaluation.sources if s.format in NEVER_TRAINED]
+        for name in forbidden:
+            if name in self.data.allow_leakage:
+                raise ValueError(
+                    f"data.allow_leakage: {name!r} ({formats[name]}) cannot be accepted: its terms "
+                    "forbid training on its images; take them out with `minus`"
+                )
         return self
 
     @model_validator(mode="after")

@@ -33,6 +33,8 @@ SCALES: dict[str, Scale] = {
 }
 EVALUATION_ONLY = ("aesbench", "unipercept_bench")
 """Formats of benchmarks that may not be trained on."""
+NEVER_TRAINED = ("aesbench",)
+"""Those whose terms forbid it, so that not even an overlap can be accepted."""
 
 
 def _one_or_more(value: str | int) -> str | int:
@@ -79,7 +81,8 @@ class SourceBase(Section):
     questions_per_image: QuestionsPerImage | None = None
     """Overrides data.questions_per_image for this source."""
     minus: list[RootPath] = []
-    """Score lists whose images are taken out of this source: a benchmark's test list, for example."""
+    """Lists whose images are taken out of this source, such as a test list: score lists, or text with a
+    name a line."""
 
 
 class ArtiMuseSource(SourceBase):
@@ -187,17 +190,26 @@ class AspectColumn(Section):
     scale: StatedScale
 
 
-class Columns(Section):
-    """Which column of a table holds what; a column that is called as its key need not be named."""
+Aspects = dict[str, str | AspectColumn]
 
-    image: str = "image"
-    score: str = "score"
-    std: str = "std"
-    series: str = "series"
-    rank: str = "rank"
-    question: str = "question"
-    answer: str = "answer"
-    category: str = "category"
+
+class Columns(Section):
+    """Which column of a table holds what; None: the column that is called as its key, if there is one."""
+
+    image: str | None = None
+    score: str | None = None
+    std: str | None = None
+    series: str | None = None
+    rank: str | None = None
+    question: str | None = None
+    answer: str | None = None
+    category: str | None = None
+
+
+def _own_aspects(aspects: Aspects) -> Aspects:
+    if "overall" in aspects:
+        raise ValueError("expected own attributes, found overall; its column is `columns.score`")
+    return aspects
 
 
 class TableSource(SourceBase):
@@ -206,7 +218,7 @@ class TableSource(SourceBase):
     columns: Columns = Columns()
     scale: StatedScale | None = None
     """The stated ends of the scores' scale; needed where there are scores."""
-    aspects: dict[str, str | AspectColumn] = {}
+    aspects: Annotated[Aspects, AfterValidator(_own_aspects)] = {}
     """Own attributes: aspect -> its column (on `scale`), or {column, scale}."""
 
 

@@ -96,6 +96,11 @@ def test_an_unknown_key_like_no_other_lists_what_there_is(recipe: Path) -> None:
             "'x' (aesbench) is a benchmark: its terms forbid training on it",
         ),
         (
+            "data.allow_leakage=[other]",
+            "data.allow_leakage: expected names of evaluation.sources (",
+        ),
+        ("data.allow_leakage=[a, a]", "data.allow_leakage: expected different names"),
+        (
             "data.sources.0={name: x, format: scores, images: i, scores: a.json}",
             "data.sources.0: expected exactly one of `dataset` and `scale`",
         ),

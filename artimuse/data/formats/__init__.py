@@ -16,26 +16,53 @@ from pathlib import Path
 from typing import Any
 
 from artimuse.config.sources import SourceConfig
-from artimuse.data.formats import aesmmit, artimuse10k, custom, fgaesthetics
+from artimuse.data.formats import (
+    aadb,
+    aesbench,
+    aesmmit,
+    artimuse10k,
+    ava,
+    custom,
+    fgaesthetics,
+    hf_dataset,
+    icaa17k,
+    para,
+    scores,
+    series_folder,
+    unipercept_bench,
+    votes,
+)
+from artimuse.data.formats.minus import without
 from artimuse.records import DataError, Source
 
 LOADERS: dict[str, Callable[[Any, Path], Source]] = {
     "artimuse10k": artimuse10k.load,
+    "scores": scores.load,
+    "ava": ava.load,
+    "para": para.load,
+    "aadb": aadb.load,
+    "icaa17k": icaa17k.load,
     "aesmmit": aesmmit.load,
+    "aesbench": aesbench.load,
+    "unipercept_bench": unipercept_bench.load,
     "fgaesthetics": fgaesthetics.load,
     "custom": custom.load,
+    "hf_dataset": hf_dataset.load,
+    "series_folder": series_folder.load,
+    "votes": votes.load,
 }
 
 
 def load_source(config: SourceConfig, root: Path) -> Source:
     """Read one data set; all paths of the configuration are relative to `root`.
 
-    Sample ids are `<source name>/<image path relative to the image folder>`.
+    Sample ids are `<source name>/<image path relative to the image folder>`. The images of its
+    `minus` lists are taken out.
 
     Raises:
         DataError: for an annotation file that is missing, not UTF-8, not in its format, or without
-            rows, and for a contradiction that no row can be blamed for (the direction of
-            FGAesthetics' pairs).
+            rows, for a contradiction that no row can be blamed for (the direction of FGAesthetics'
+            pairs), and for a `minus` list that names no image of the source.
     """
     with _no_collection():
         source = LOADERS[config.format](config, root)
@@ -44,6 +71,8 @@ def load_source(config: SourceConfig, root: Path) -> Source:
             f"source {config.name!r} ({config.format}): expected annotation rows, found none in "
             f"its files under {root}; name the right files, or take the source out"
         )
+    if config.minus:
+        source = without(source, [root / path for path in config.minus], root / config.images)
     return source
 
 

@@ -10,17 +10,14 @@ for one of the options in its own text (`A) dark`, `B) bright`), answered by `A)
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from artimuse.config.sources import AesMMITSource
+from artimuse.data.formats.choices import lettered
 from artimuse.data.formats.fields import BadRow, bad_item, conversation, field, found
 from artimuse.data.formats.files import read_json_list
 from artimuse.data.formats.folder import ImageFolder
 from artimuse.records import Question, Sample, Source
-
-# `A)` at the start of a line or after a space: options stand on lines of their own, or all on one.
-_OPTION = re.compile(r"(?:^|(?<=\s))([A-Z])\)(?=\s|$)")
 
 
 def load(config: AesMMITSource, root: Path) -> Source:
@@ -79,13 +76,7 @@ def options_of(text: str, answer: str) -> tuple[str, ...]:
     Raises:
         BadRow: where the text lists fewer than two options, or the answer is none of them.
     """
-    matches: list[re.Match[str]] = []
-    for match in _OPTION.finditer(text):
-        # Options are lettered from A on; any other letter before a bracket is prose.
-        if match[1] == chr(ord("A") + len(matches)):
-            matches.append(match)
-    if len(matches) < 2:
-        raise BadRow(f"options: expected lines such as 'A) dark' and 'B) bright' in {found(text)}")
+    matches = lettered(text, ")")
     marked = tuple(f"{match[1]})" for match in matches)
     if answer in marked:
         return marked

@@ -6,8 +6,7 @@
                 Gestalt."}, {"from": "gpt", "value": "The harbour ..."}]}                    (a line
                 per record)
 
-The score lists of AVA, PARA, TAD66K and FLICKR-AES have the same form: they are read here with
-their own `scale` and without `texts`.
+The score list alone, and those of other data sets in the same form, are the format `scores`.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from pathlib import Path, PurePosixPath
 from artimuse.config.sources import ArtiMuseSource
 from artimuse.data.formats import fields
 from artimuse.data.formats.fields import BadRow, bad_item
-from artimuse.data.formats.files import read_json_lines, read_json_list
+from artimuse.data.formats.files import read_json_lines
 from artimuse.data.formats.folder import ImageFolder
+from artimuse.data.formats.score_list import read_score_list
 from artimuse.prompts import ATTRIBUTES
 from artimuse.records import OVERALL, Question, Sample, ScoreLabel, Source
 
@@ -54,23 +54,27 @@ def load(config: ArtiMuseSource, root: Path) -> Source:
     folder = ImageFolder(root / config.images)
     images: dict[str, _Image] = {}
     if config.scores is not None:
-        _read_scores(root / config.scores, config.scale, folder, images, source)
+        scored = read_score_list(root / config.scores, config.scale, folder, source)
+        images = {name: _Image(path, label=label) for name, (path, label) in scored.items()}
     if config.texts is not None:
         _read_texts(root / config.texts, folder, images, source)
-    for name, image in images.items():
-        questions = list(image.texts)
-        if image.label is not None:
-            questions.append(Question(kind="score", aspect=OVERALL, label=image.label))
-        source.samples.append(
-            Sample(
-                id=f"{config.name}/{name}",
-                images=(image.path,),
-                questions=tuple(questions),
-                dataset=config.name,
-                category=category(name),
-            )
+    source.samples = [
+        Sample(
+            id=f"{config.name}/{name}",
+            images=(image.path,),
+            questions=_questions(image),
+            dataset=config.name,
+            category=category(name),
         )
+        for name, image in images.items()
+    ]
     return source
+
+
+def _questions(image: _Image) -> tuple[Question, ...]:
+    if image.label is None:
+        return tuple(image.texts)
+    return (*image.texts, Question(kind="score", aspect=OVERALL, label=image.label))
 
 
 def category(name: str) -> str | None:
@@ -94,35 +98,6 @@ def _plain(text: str) -> str:
 
 
 _PLAIN_ATTRIBUTES = [(name, _plain(name)) for name in ATTRIBUTES]
-
-
-def _read_scores(
-    path: Path,
-    scale: tuple[float, float],
-    folder: ImageFolder,
-    images: dict[str, _Image],
-    source: Source,
-) -> None:
-    rows = read_json_list(path)
-    source.items += len(rows)
-    repeated = 0
-    for place, row in enumerate(rows, start=1):
-        try:
-            name, image_path = folder.locate(fields.field(row, "image"))
-            score = fields.number(fields.field(row, "gt_score"), "'gt_score'")
-            label = fields.score_label(score, scale)
-            image = images.setdefault(name, _Image(image_path))
-            if image.label is not None:
-                if image.label != label:
-                    raise BadRow(
-                        f"second score of an image: found {score:g} after {image.label.mean:g}"
-                    )
-                repeated += 1
-            image.label = label
-        except BadRow as error:
-            source.bad.append(bad_item(path, f"record {place}", row, error))
-    if repeated:
-        source.notes.append(f"{path.name}: {repeated} repeated rows dropped")
 
 
 def _read_texts(path: Path, folder: ImageFolder, images: dict[str, _Image], source: Source) -> None:

@@ -87,12 +87,16 @@ def parse_number(text: str, what: str) -> float:
         raise BadRow(f"{what} is not a number: found {found(text)}") from None
 
 
-def score_label(mean: float, scale: tuple[float, float]) -> ScoreLabel:
-    """A label on its native scale; BadRow where it lies off the scale."""
+def score_label(
+    mean: float, scale: tuple[float, float], *, std: float | None = None, what: str = "score"
+) -> ScoreLabel:
+    """A label on its native scale; BadRow where it lies off the scale, or the spread is none."""
     low, high = scale
     if not low <= mean <= high:
-        raise BadRow(f"score off the stated scale {low:g}..{high:g}: found {mean:g}")
-    return ScoreLabel(mean=mean, low=low, high=high)
+        raise BadRow(f"{what} off the stated scale {low:g}..{high:g}: found {mean:g}")
+    if std is not None and not 0 <= std <= high - low:
+        raise BadRow(f"std off 0..{high - low:g}, the width of the scale: found {std:g}")
+    return ScoreLabel(mean=mean, low=low, high=high, std=std)
 
 
 def conversation(row: object) -> tuple[str, str]:
@@ -106,14 +110,19 @@ def conversation(row: object) -> tuple[str, str]:
     if not isinstance(turns, list) or len(turns) != 2:
         count = f"{len(turns)} turns" if isinstance(turns, list) else found(turns)
         raise BadRow(f"conversation: expected a question and an answer, found {count}")
-    question, answer = _turn(turns[0], "human"), _turn(turns[1], "gpt")
-    if "<image>" in question:
-        # The marker stands before, after or between lines; what it leaves is closed up.
-        parts = (part.strip() for part in question.split("<image>"))
-        question = "\n".join(part for part in parts if part)
-        if not question:
-            raise BadRow("empty question: expected text beside <image>, found none")
-    return question, answer
+    return without_marker(_turn(turns[0], "human")), _turn(turns[1], "gpt")
+
+
+def without_marker(question: str) -> str:
+    """A question without `<image>`: where the image stands is a model's own matter."""
+    if "<image>" not in question:
+        return question
+    # The marker stands before, after or between lines; what it leaves is closed up.
+    parts = (part.strip() for part in question.split("<image>"))
+    question = "\n".join(part for part in parts if part)
+    if not question:
+        raise BadRow("empty question: expected text beside <image>, found none")
+    return question
 
 
 def _turn(turn: object, speaker: str) -> str:

@@ -4,10 +4,13 @@ is not."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from artimuse.records import BadItem, DataError
+
+T = TypeVar("T")
 
 
 def read_text(path: Path) -> str:
@@ -41,22 +44,49 @@ def read_json_list(path: Path) -> list[Any]:
     Raises:
         DataError: for a file that is unreadable, not JSON, or not a list.
     """
+    return _read_json(path, list, "a JSON list of records")
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The entries of a file that holds one JSON object.
+
+    Raises:
+        DataError: for a file that is unreadable, not JSON, or not an object, and for a key that
+            stands twice in an object: one of the two would be dropped in silence.
+    """
+    return _read_json(path, dict, "a JSON object")
+
+
+def _read_json(path: Path, kind: type[T], expected: str) -> T:
     text = read_text(path)
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_once_each if kind is dict else None)
     # RecursionError: nested too deep to be an annotation; ValueError: also a number of too many
     # digits.
     except (ValueError, RecursionError) as error:
+        fault = error if isinstance(error, _DoubledKey) else f"what is not JSON: {error}"
         raise DataError(
-            f"{path}: expected a JSON list of records, found what is not JSON: {error}; "
-            "download the file again, or name the right one"
+            f"{path}: expected {expected}, found {fault}; download the file again, or name the "
+            "right one"
         ) from error
-    if not isinstance(value, list):
+    if not isinstance(value, kind):
         raise DataError(
-            f"{path}: expected a JSON list of records, found {_kind(value)}; name the file in the "
+            f"{path}: expected {expected}, found {_kind(value)}; name the file in the "
             "format that the source's `format` says"
         )
     return value
+
+
+class _DoubledKey(ValueError):
+    pass
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        doubled = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
+        raise _DoubledKey(f"the key {doubled!r} twice in one object")
+    return entries
 
 
 def read_json_lines(path: Path) -> tuple[list[tuple[int, Any]], list[BadItem]]:
@@ -87,5 +117,5 @@ def read_json_lines(path: Path) -> tuple[list[tuple[int, Any]], list[BadItem]]:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "an object", str: "a string", type(None): "null", bool: "a boolean"}
-    return names.get(type(value), "a number")
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    return "null" if value is None else names.get(type(value), "a number")

@@ -31,7 +31,7 @@ class ImageFolder:
         """
         if isinstance(name, str) and name in self._known:
             return self._known[name]
-        relative = _relative(name)
+        relative = relative_name(name)
         if not self._inside(relative):
             raise BadRow(
                 f"image outside the image folder: {found(name)} is a link out of {self.folder}"
@@ -55,8 +55,8 @@ class ImageFolder:
         return os.path.commonpath((os.path.realpath(path), self._root)) == self._root
 
 
-def _relative(name: object) -> PurePosixPath:
-    """A name as a relative path, judged by its letters alone."""
+def relative_name(name: object) -> PurePosixPath:
+    """A name as a relative path, judged by its letters alone; BadRow as `ImageFolder.locate`."""
     if not isinstance(name, str):
         raise BadRow(f"wrong type of 'image': expected a file name, found {found(name)}")
     if "\0" in name or not well_formed(name):

@@ -1,8 +1,11 @@
 """A table of one's own: columns, scale, and damaged rows of every kind."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from artimuse.config.sources import CustomSource
 from artimuse.data.formats import load_source
@@ -104,3 +107,32 @@ def test_repeated_rows_are_counted(tmp_path: Path) -> None:
 def test_an_unreadable_table_is_an_error(tmp_path: Path, table: str | bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load(tmp_path, table)
+
+
+def test_the_kind_of_a_table_is_its_ending(tmp_path: Path) -> None:
+    written = {
+        "t.csv": "image,score\na.jpg,5\n",
+        "t.TSV": "image\tscore\na.jpg\t5\n",
+        "t.jsonl": '{"image": "a.jpg", "score": 5}\n',
+    }
+    read = []
+    for name, text in written.items():
+        (tmp_path / name).write_text(text)
+        config = CustomSource(
+            name="mine", format="custom", images="photos", table=name, scale=(0.0, 10.0)
+        )
+        read.append(load_source(config, tmp_path))
+    assert read[0] == read[1] == read[2]
+    assert len(read[0].samples) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.sampled_from('a.j,5/\n\r\t "\0é\u2028-'), max_size=8), max_size=5))
+def test_damaged_tables_give_samples_bad_items_or_a_data_error(lines: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            source = load(Path(folder), "\n".join(["image,score,series", "x.jpg,5,", *lines]))
+        except DataError:
+            return
+    assert source.items >= 1
+    assert len(source.samples) + len(source.bad) <= source.items
