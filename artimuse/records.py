@@ -19,6 +19,7 @@ Plain Python: no torch, no numpy. A loader knows nothing of models; labels keep 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -143,7 +144,7 @@ class Source:
     """
 
     name: str
-    samples: list[Sample]
+    samples: Sequence[Sample]
     pairs: list[Pair] = field(default_factory=list)
     bad: list[BadItem] = field(default_factory=list)
     items: int = 0

@@ -45,6 +45,14 @@ TINY = ScratchConfig(
 ATTRIBUTE = protocol("plain").attribute
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Parsed annotations are kept in a folder of this test run, also by the processes that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _deterministic() -> Iterator[None]:
     """Every test runs on one thread with deterministic kernels and a known seed."""

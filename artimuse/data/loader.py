@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from artimuse.batch import Batch, Counts
 from artimuse.data.collate import Collator, Item
-from artimuse.data.order import Order, Unit
+from artimuse.data.order import Order
+from artimuse.data.units import Unit
 from artimuse.records import Pair, Question, Sample
 
 

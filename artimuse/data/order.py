@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
@@ -20,46 +19,7 @@ from typing import Literal
 import numpy as np
 
 from artimuse.config import ConfigError
-from artimuse.records import Pair, Sample, Source
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A single image, or a whole series (samples of one series id with all its pairs)."""
-
-    samples: tuple[Sample, ...]
-    pairs: tuple[Pair, ...] = ()
-
-    @property
-    def images(self) -> int:
-        return sum(len(sample.images) for sample in self.samples)
-
-
-def units(source: Source) -> list[Unit]:
-    """Group a source into units, in the order in which the loader yields them.
-
-    A series is one unit where it has pairs. A series that nothing ranks is what the validation cut keeps
-    together; in training nothing ties its images to one step.
-
-    Raises:
-        ValueError: for a pair whose images are not two samples of one series.
-    """
-    paired = {image for pair in source.pairs for image in (pair.first, pair.second)}
-    ranked = {s.series for s in source.samples if s.id in paired and s.series is not None}
-    members: dict[str, list[Sample]] = {}
-    for sample in source.samples:
-        key = f"series\0{sample.series}" if sample.series in ranked else f"sample\0{sample.id}"
-        members.setdefault(key, []).append(sample)
-    home = {sample.id: key for key, samples in members.items() for sample in samples}
-    pairs: dict[str, list[Pair]] = {}
-    for pair in source.pairs:
-        key = home.get(pair.first)
-        if key is None or home.get(pair.second) != key:
-            raise ValueError(
-                f"{source.name}: pair {pair.first} | {pair.second}: expected two images of one series"
-            )
-        pairs.setdefault(key, []).append(pair)
-    return [Unit(tuple(samples), tuple(pairs.get(key, ()))) for key, samples in members.items()]
+from artimuse.data.units import Unit, image_counts
 
 
 class Order:
@@ -92,7 +52,8 @@ class Order:
         empty = [number for number, source in enumerate(sources) if not source]
         if empty or not sources:
             raise ValueError(f"order: expected every source to hold images, found none in {empty}")
-        self.sources = [list(source) for source in sources]
+        self.sources = list(sources)
+        self._images = [image_counts(source) for source in self.sources]
         self.seed = seed
         self.mixture = mixture
         exact = [Fraction(str(weight)) for weight in weights]
@@ -100,8 +61,8 @@ class Order:
         self._cycle = _cycle(self._share) if mixture == "alternate" else ()
         # Units per step of a source: images wanted, divided by the mean images of its units.
         self._rate = [
-            self._wanted_images(number, batch_images) * len(source) / sum(u.images for u in source)
-            for number, source in enumerate(self.sources)
+            self._wanted_images(number, batch_images) * len(images) / int(images.sum())
+            for number, images in enumerate(self._images)
         ]
         self._limit = None if epochs is None else max(1, round(epochs * len(self.sources[0])))
         if steps is None and self._limit is None:
@@ -158,7 +119,7 @@ class Order:
         for k in range(self.steps):
             after = [self.position(number, k + 1) for number in range(len(self.sources))]
             if after == before:
-                largest = max(unit.images for source in self.sources for unit in source)
+                largest = max(int(images.max()) for images in self._images)
                 raise ConfigError(
                     f"train.batch_images: {batch_images} images a step leave step {k} empty, as a "
                     f"series is never cut and the largest has {largest} images: expected about "

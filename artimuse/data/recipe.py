@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from artimuse.config import Config
+from artimuse.data.cache import cache_folder, cached_source
 from artimuse.data.checks.bad import drop_bad
-from artimuse.data.formats import load_source
 from artimuse.data.split import cut
 from artimuse.records import BadItem, DataError, Source
 
@@ -60,10 +60,9 @@ def load_sources(config: Config) -> list[Source]:
     Raises:
         DataError: for an annotation file that cannot be read.
     """
-    root = Path(config.data.root)
-    return [
-        load_source(source, root) for source in (*config.data.sources, *config.evaluation.sources)
-    ]
+    root, cache = Path(config.data.root), cache_folder(config.data.cache)
+    every = (*config.data.sources, *config.evaluation.sources)
+    return [cached_source(source, root, cache) for source in every]
 
 
 def recipe_data(

@@ -17,11 +17,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+from artimuse.data.store import identities, take
 from artimuse.records import Sample, Source
 
 STRATA = 10
@@ -43,20 +44,38 @@ def cut(source: Source, frac: float, part: Literal["train", "validation"]) -> So
         raise ValueError(
             f"validation share: expected 0 <= frac < 1, found {frac}; give a smaller share"
         )
-    groups = _groups(source) if frac else {}
+    if not frac:
+        return _part(source, set(), part, list(source.notes))
+    groups = _groups(source)
     chosen = _choose(groups, frac)
-    wanted = part == "validation"
-    samples = [sample for sample in source.samples if (sample.id in chosen) == wanted]
-    pairs = [pair for pair in source.pairs if (pair.first in chosen) == wanted]
-    share = f"{len(samples)} of {len(source.samples)} samples"
+    cut_off = _part(source, chosen, part, [])
+    share = f"{len(cut_off.samples)} of {len(source.samples)} samples"
     note = f"{part}: {share} (frac={frac:g}, {len(groups)} groups)"
-    notes = [*source.notes, note] if frac else source.notes
-    if wanted:
-        return replace(source, samples=samples, pairs=pairs, notes=list(notes), bad=[], items=0)
-    return replace(source, samples=samples, pairs=pairs, notes=list(notes))
+    return replace(cut_off, notes=[*source.notes, note])
 
 
-def _choose(groups: dict[str, list[Sample]], frac: float) -> set[str]:
+def _part(
+    source: Source, chosen: set[str], part: Literal["train", "validation"], notes: list[str]
+) -> Source:
+    """The chosen samples, or the others, with their pairs."""
+    wanted = part == "validation"
+    ids = (sample.id for sample in identities(source.samples))
+    kept = [place for place, id_ in enumerate(ids) if (id_ in chosen) == wanted]
+    pairs = [pair for pair in source.pairs if (pair.first in chosen) == wanted]
+    new = replace(source, samples=take(source.samples, kept), pairs=pairs, notes=notes)
+    return replace(new, bad=[], items=0) if wanted else new
+
+
+@dataclass(slots=True)
+class _Group:
+    """Samples that belong together: their ids, and the labels that they have."""
+
+    ids: list[str]
+    total: float = 0.0
+    labels: int = 0
+
+
+def _choose(groups: dict[str, _Group], frac: float) -> set[str]:
     """Ids of the samples in the validation part."""
     chosen: set[str] = set()
     seen = taken = 0
@@ -67,43 +86,45 @@ def _choose(groups: dict[str, list[Sample]], frac: float) -> set[str]:
         count = int(frac * seen + 0.5) - taken
         taken += count
         for key in sorted(stratum, key=_hash)[:count]:
-            chosen.update(sample.id for sample in groups[key])
+            chosen.update(groups[key].ids)
     return chosen
 
 
-def _strata(groups: dict[str, list[Sample]]) -> list[list[str]]:
+def _strata(groups: dict[str, _Group]) -> list[list[str]]:
     """Keys of the groups by decile of their mean score, then those without labels."""
-    scored: list[tuple[float, str]] = []
-    unscored: list[str] = []
-    for key, samples in groups.items():
-        labels = [q.label for sample in samples for q in sample.questions if q.label is not None]
-        if labels:
-            scored.append((sum(label.score_0_100 for label in labels) / len(labels), key))
-        else:
-            unscored.append(key)
-    scored.sort()
+    scored = sorted((g.total / g.labels, key) for key, g in groups.items() if g.labels)
+    unscored = [key for key, group in groups.items() if not group.labels]
     edges = [len(scored) * number // STRATA for number in range(STRATA + 1)]
     strata = [[key for _, key in scored[low:high]] for low, high in pairwise(edges)]
     return [*strata, unscored]
 
 
-def _groups(source: Source) -> dict[str, list[Sample]]:
+def _groups(source: Source) -> dict[str, _Group]:
     """Samples that belong together, by the key of their group."""
     together = _Together()
-    samples = source.samples
-    for sample in samples:
+    for sample in identities(source.samples):
         together.join(sample.id, sample.id)
         if sample.series is not None:
             together.join(sample.id, f"series {sample.series}")
     for pair in source.pairs:
         together.join(pair.first, pair.second)
-    for twins in _equal_files(samples):
+    for twins in _equal_files(source.samples):
         for other in twins[1:]:
             together.join(twins[0], other)
-    members: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        members[together.root(sample.id)].append(sample)
-    return {min(s.series or s.id for s in group): group for group in members.values()}
+    groups: dict[str, _Group] = {}
+    keys: dict[str, str] = {}
+    # One sample at a time: a large source is not to be held as objects.
+    for sample in source.samples:
+        root = together.root(sample.id)
+        group = groups.setdefault(root, _Group([]))
+        group.ids.append(sample.id)
+        for question in sample.questions:
+            if question.label is not None:
+                group.total += question.label.score_0_100
+                group.labels += 1
+        name = sample.series or sample.id
+        keys[root] = min(keys.get(root, name), name)
+    return {keys[root]: group for root, group in groups.items()}
 
 
 class _Together:
@@ -130,7 +151,7 @@ def _equal_files(samples: Sequence[Sample]) -> Iterable[list[str]]:
     Files of different sizes differ, so only those are read that share their size with another.
     """
     users: dict[Path, list[str]] = defaultdict(list)
-    for sample in samples:
+    for sample in identities(samples):
         users[sample.images[0]].append(sample.id)
     sizes: dict[int, list[Path]] = defaultdict(list)
     for path in users:

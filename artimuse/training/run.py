@@ -4,6 +4,7 @@ config.yaml      resolved configuration
 run.json         commit, versions, hashes, seeds, hardware, counts, and whether the run is finished
 metrics.jsonl    a row per logged step
 bad_items.jsonl  what was left out of the data, and why
+leaks.jsonl      images that are both trained and evaluated on, where there are any; minus-*.json lists them
 checkpoints/     step-000200/, complete or absent
 model/           the result
 results/         predictions.jsonl, results.json
@@ -29,8 +30,8 @@ from artimuse.config import Config, ConfigError, to_yaml
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "safetensors")
 
 # What may differ between a run and its continuation: where it is shown, and how fast it goes.
-FREE_KEYS = ("run.wandb", "data.workers", "data.check_images", "data.max_bad_frac", "train.checkpoint_every",
-             "train.checkpoints_kept", "train.threads")  # fmt: skip
+FREE_KEYS = ("run.wandb", "data.cache", "data.workers", "data.check_images", "data.max_bad_frac",
+             "train.checkpoint_every", "train.checkpoints_kept", "train.threads")  # fmt: skip
 
 
 class RunFolder:

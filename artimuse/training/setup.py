@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from artimuse.config import Config
+from artimuse.config.sources import NEVER_TRAINED
 from artimuse.data.checks.bad import drop_bad, enforce_limit, write_bad
 from artimuse.data.checks.decode import check_images
+from artimuse.data.checks.leakage import find_leaks_undecoded
+from artimuse.data.checks.refusal import count_leaks, refuse_leaks, write_leaks
 from artimuse.data.collate import Collator
 from artimuse.data.demo import DemoSizes, write_demo_data
 from artimuse.data.loader import StepDataset
-from artimuse.data.order import Order, units
+from artimuse.data.order import Order
 from artimuse.data.recipe import RecipeData, load_sources, recipe_data
+from artimuse.data.units import units
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.models.lora import trained_counts
 from artimuse.prompts import protocol
+from artimuse.records import Source
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
 
 
@@ -42,7 +48,8 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
     """Draw the demo data where asked, load and check every source, and record what is left out.
 
     Raises:
-        DataError: for data that cannot be read, or when more than data.max_bad_frac of it is bad.
+        DataError: for data that cannot be read, when more than data.max_bad_frac of it is bad, and for
+            images of an evaluation source among the training data (by name or equal bytes).
     """
     main = accelerator.is_main_process
     if main and config.data.demo is not None:
@@ -52,6 +59,7 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
     bad_images: list[Any] = [[]]
     if main:
         folder.record(**provenance(config, accelerator.device, accelerator.num_processes))
+        _refuse_leaks(config, sources, folder)
         if config.data.check_images:
             processes = os.cpu_count() or 1
             bad_images = [check_images(sources, processes=processes, progress=True)]
@@ -182,13 +190,34 @@ def _draw_demo(config: Config) -> None:
     write_demo_data(root, seed=demo.seed, sizes=DemoSizes().scaled(demo.scale))
 
 
-def _counts(source: Any) -> dict[str, int]:
-    questions = [q for sample in source.samples for q in sample.questions]
+def _refuse_leaks(config: Config, sources: list[Source], folder: RunFolder) -> None:
+    """Put on record what training and evaluation have in common, and stop where it is not accepted."""
+    number = len(config.data.sources)
+    leaks = find_leaks_undecoded(sources[:number], sources[number:])
+    allowed = config.data.allow_leakage
+    counts = count_leaks(leaks, allowed)
+    folder.record(leakage=counts)
+    write_leaks(folder.path, leaks)
+    never = [s.name for s in config.evaluation.sources if s.format in NEVER_TRAINED]
+    refuse_leaks(leaks, allowed=allowed, never=never, lists=folder.path)
+    for row in counts:
+        print(f"data: {row['images']} images of {row['evaluation']} are in {row['training']} "
+              "(accepted by data.allow_leakage)")  # fmt: skip
+
+
+def _counts(source: Source) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    series: set[str | None] = set()
+    for sample in source.samples:
+        counts["images"] += len(sample.images)
+        counts["scores"] += sum(question.label is not None for question in sample.questions)
+        counts.update(question.kind for question in sample.questions)
+        series.add(sample.series)
     return {
-        "images": sum(len(sample.images) for sample in source.samples),
-        "series": len({s.series for s in source.samples if s.series is not None}),
-        "texts": sum(q.kind == "text" for q in questions),
-        "choices": sum(q.kind == "choice" for q in questions),
-        "scores": sum(q.label is not None for q in questions),
+        "images": counts["images"],
+        "series": len(series - {None}),
+        "texts": counts["text"],
+        "choices": counts["choice"],
+        "scores": counts["scores"],
         "pairs": len(source.pairs),
     }

@@ -264,3 +264,10 @@ def test_the_error_travels_between_processes(tmp_path: Path) -> None:
         read_image(tmp_path / "none.jpg")
     again = pickle.loads(pickle.dumps(error.value))
     assert (type(again), str(again)) == (ImageError, str(error.value))
+
+
+@pytest.mark.parametrize("name", ["A.JPG", "b.Jpeg", "c.PNG", "no ending", "d.png.jpg"])
+def test_the_bytes_decide_and_not_the_name(tmp_path: Path, name: str) -> None:
+    kind = "PNG" if "png" in name.lower() else "JPEG"
+    Image.new("RGB", (9, 7), (200, 30, 40)).save(tmp_path / name, kind)
+    assert read_image(tmp_path / name).size == (9, 7)

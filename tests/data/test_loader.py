@@ -12,7 +12,8 @@ import torch
 
 from artimuse.batch import Batch, Counts
 from artimuse.data.loader import StepData, StepDataset, step_loader
-from artimuse.data.order import Order, units
+from artimuse.data.order import Order
+from artimuse.data.units import units
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.records import Pair, Sample, Source
 from conftest import make_collator
@@ -32,7 +33,7 @@ def build(
     ranked = Source("c", [], [])
     for n in range(3):
         samples, pairs = make_series(f"c{n}", 2 + n % 2)
-        ranked.samples += samples
+        ranked.samples = [*ranked.samples, *samples]
         ranked.pairs += pairs
     collated: dict[str, Any] = {}
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from artimuse.config import ConfigError
-from artimuse.data.order import Order, Unit, units
+from artimuse.data.order import Order
+from artimuse.data.units import Unit, units
 from artimuse.records import Pair, Sample, Source
 
 
@@ -33,7 +35,7 @@ def series(source: str, sizes: list[int]) -> list[Unit]:
     ]
 
 
-def ids(step: list[Unit], source: str = "") -> list[str]:
+def ids(step: Sequence[Unit], source: str = "") -> list[str]:
     found = [sample.id for unit in step for sample in unit.samples]
     return [one for one in found if one.startswith(source)]
 

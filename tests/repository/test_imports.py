@@ -1,6 +1,6 @@
 """Every module imports, and imports go down only: the layers of the package, read from its source.
 
-scripts -> training | evaluation -> inference -> data | models | objectives -> batch
+scripts -> benchmarks -> training | evaluation -> inference -> data | models | objectives -> batch
         -> config | records | prompts
 """
 
@@ -22,6 +22,7 @@ LAYERS = (
     ("data", "models", "objectives"),
     ("inference",),
     ("training", "evaluation"),
+    ("benchmarks",),
     ("scripts",),
 )
 """Lowest first. A part imports itself and what is lower: never what is beside or above it."""

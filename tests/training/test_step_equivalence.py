@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from artimuse.config import TrainConfig
-from artimuse.data.order import Unit
+from artimuse.data.units import Unit
 from artimuse.training.accelerator import build_accelerator
 
 sys.path.insert(0, str(Path(__file__).parent))

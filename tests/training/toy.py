@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from artimuse.config import ModelConfig, ObjectiveConfig, ReadoutConfig, ScratchConfig, TrainConfig
 from artimuse.data.collate import Collator
 from artimuse.data.loader import StepDataset
-from artimuse.data.order import Order, Unit
+from artimuse.data.order import Order
+from artimuse.data.units import Unit
 from artimuse.models.build import build_model
 from artimuse.objectives.joint import Objective
 from artimuse.prompts import protocol

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from artimuse.records import BadItem, DataError, Sample, Source
+from artimuse.data.store import identities, take
+from artimuse.records import BadItem, DataError, Source
 
 SHOWN = 20
 """Bad items that an error lists."""
@@ -34,13 +35,13 @@ def drop_bad(
 
 
 def _without(source: Source, reasons: dict[str, str]) -> Source:
-    samples: list[Sample] = []
+    kept: list[int] = []
     bad = list(source.bad)
     dropped: dict[str, str] = {}
-    for sample in source.samples:
+    for place, sample in enumerate(identities(source.samples)):
         image = next((str(image) for image in sample.images if str(image) in reasons), None)
         if image is None:
-            samples.append(sample)
+            kept.append(place)
         else:
             dropped[sample.id] = image
             bad.append(BadItem(image, sample.id, reasons[image]))
@@ -53,7 +54,7 @@ def _without(source: Source, reasons: dict[str, str]) -> Source:
             bad.append(
                 BadItem(image, f"pair {pair.first} - {pair.second}", f"its image {image} is bad")
             )
-    return replace(source, samples=samples, pairs=pairs, bad=bad)
+    return replace(source, samples=take(source.samples, kept), pairs=pairs, bad=bad)
 
 
 def enforce_limit(
@@ -70,7 +71,7 @@ def enforce_limit(
     """
     rows = sum(source.items for source in sources)
     images = len(
-        {image for source in sources for sample in source.samples for image in sample.images}
+        {i for source in sources for sample in identities(source.samples) for i in sample.images}
     )
     bad_rows = sum(len(source.bad) for source in sources)
     if bad_rows <= max_bad_frac * rows and len(bad_images) <= max_bad_frac * images:
@@ -78,7 +79,7 @@ def enforce_limit(
     users = {
         str(i): source.name
         for source in reversed(sources)
-        for s in source.samples
+        for s in identities(source.samples)
         for i in s.images
     }
     listed = [(source.name, item) for source in sources for item in source.bad]

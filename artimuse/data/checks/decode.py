@@ -5,22 +5,12 @@ bad_images = check_images(sources, processes=8, progress=True)
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 
-from tqdm import tqdm
-
+from artimuse.data.checks.pool import each_image
 from artimuse.data.images import ImageError, read_image
-from artimuse.records import BadItem, DataError, Source
-
-CHUNK = 64
-"""Images that a process is sent at a time."""
-POOL_PAYS_S = 8.0
-"""Processes are started when the images left would take this one longer: a start takes seconds."""
+from artimuse.data.store import identities
+from artimuse.records import BadItem, Source
 
 
 def check_images(sources: Sequence[Source], *, processes: int, progress: bool) -> list[BadItem]:
@@ -38,41 +28,17 @@ def check_images(sources: Sequence[Source], *, processes: int, progress: bool) -
     """
     first_use: dict[str, str] = {}
     for source in sources:
-        for sample in source.samples:
+        for sample in identities(source.samples):
             for image in sample.images:
                 first_use.setdefault(str(image), sample.id)
-    paths = list(first_use)
-    hidden = not (progress and sys.stderr.isatty())
-    with tqdm(
-        _problems(paths, processes), total=len(paths), disable=hidden, desc="images", unit=""
-    ) as bar:
-        return [
-            BadItem(path, first_use[path], problem)
-            for path, problem in zip(paths, bar, strict=True)
-            if problem is not None
-        ]
-
-
-def _problems(paths: Sequence[str], processes: int) -> Iterator[str | None]:
-    """What is wrong with each image, None for nothing, in order."""
-    start = time.monotonic()
-    for path in paths[:CHUNK]:
-        yield _problem(path)
-    rest = paths[CHUNK:]
-    estimate_s = (time.monotonic() - start) / CHUNK * len(rest)
-    if processes <= 1 or estimate_s < POOL_PAYS_S:
-        yield from map(_problem, rest)
-        return
-    # Not fork: the caller may have torch's threads running.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        try:
-            yield from pool.map(_problem, rest, chunksize=CHUNK)
-        except BrokenProcessPool as error:
-            raise DataError(
-                "image check: expected every decoding process to live, found one ended by the "
-                f"system while it read {len(rest)} images; free memory, or use fewer processes"
-            ) from error
+    problems = each_image(
+        _problem, list(first_use), processes=processes, progress=progress, what="image check"
+    )
+    return [
+        BadItem(path, used_by, problem)
+        for (path, used_by), problem in zip(first_use.items(), problems, strict=True)
+        if problem is not None
+    ]
 
 
 def _problem(path: str) -> str | None:

@@ -31,6 +31,12 @@ CHAT_TEMPLATE = (
 _QUESTION = "QUESTION-MARKER"
 
 
+def squash(image: Image.Image, size: tuple[int, int]) -> Tensor:
+    """(3, height, width) uint8: an RGB image resized to (width, height) by bicubic resampling."""
+    tile = image.resize(size, Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.asarray(tile).transpose(2, 0, 1).copy())
+
+
 class InternVLFamily:
     """Tokenizes conversations and preprocesses images for an InternVL model.
 
@@ -112,8 +118,7 @@ class InternVLFamily:
 
     def pixels(self, image: Image.Image) -> Tensor:
         """(3, height, width) uint8: a bicubic squash to the tile; the aspect ratio is not kept."""
-        tile = image.resize(self.size, Image.Resampling.BICUBIC)
-        return torch.from_numpy(np.asarray(tile).transpose(2, 0, 1).copy())
+        return squash(image, self.size)
 
     def collate_images(self, pixels: Sequence[Tensor]) -> dict[str, Tensor]:
         """{"pixels": (N, 3, height, width) uint8}."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artimuse.data.checks import decode
+from artimuse.data.checks import pool
 from artimuse.data.checks.decode import check_images
 from artimuse.records import Question, Sample, Source
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def test_bad_images_are_listed_once_in_order(
     folder: Path, processes: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(decode, "POOL_PAYS_S", 0.0)
+    monkeypatch.setattr(pool, "POOL_PAYS_S", 0.0)
     names = [f"{number}.jpg" for number in range(150)]
     sources = [source("one", folder, names), source("two", folder, names[::-1])]
     bad = check_images(sources, processes=processes, progress=True)

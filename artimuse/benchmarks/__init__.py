@@ -1,0 +1,1 @@
+"""Measurements that `scripts/benchmark.py` runs: each returns rows, medians and spreads of one run."""
