@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from artimuse.config import load_config
+from artimuse.data.recipe import draw_demo
 from artimuse.evaluation.ablation import LOSS_VARIANTS, Spread, markdown, read_metrics, spreads
 
 METRICS = ("mae", "srcc", "pair_accuracy", "pair_accuracy_close", "choice_accuracy")
@@ -28,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     folder = Path(args.folder)
     found: dict[str, dict[str, Spread]] = {}
+
+    # Once, before several runs look for it.
+    draw_demo(load_config(args.config, args.overrides))
 
     def train(run: tuple[str, int]) -> Path:
         return _train(args.config, folder, *run, args.overrides)

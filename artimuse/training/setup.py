@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,10 +13,9 @@ from artimuse.config import Config
 from artimuse.data.checks.bad import drop_bad, enforce_limit, write_bad
 from artimuse.data.checks.decode import check_images
 from artimuse.data.collate import Collator
-from artimuse.data.demo import DemoSizes, write_demo_data
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order, units
-from artimuse.data.recipe import RecipeData, load_sources, recipe_data
+from artimuse.data.recipe import RecipeData, draw_demo, load_sources, recipe_data
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.models.lora import trained_counts
@@ -45,8 +43,8 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
         DataError: for data that cannot be read, or when more than data.max_bad_frac of it is bad.
     """
     main = accelerator.is_main_process
-    if main and config.data.demo is not None:
-        _draw_demo(config)
+    if main:
+        draw_demo(config)
     accelerator.wait_for_everyone()
     sources = load_sources(config)
     bad_images: list[Any] = [[]]
@@ -172,14 +170,6 @@ def banner(
             f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}"
         )
     return "\n".join(lines)
-
-
-def _draw_demo(config: Config) -> None:
-    demo = config.data.demo
-    assert demo is not None
-    root = Path(config.data.root)
-    print(f"data: demo data in {root} (drawn where it is not there yet)", flush=True)
-    write_demo_data(root, seed=demo.seed, sizes=DemoSizes().scaled(demo.scale))
 
 
 def _counts(source: Any) -> dict[str, int]:
