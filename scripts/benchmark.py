@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             found[variant] = spreads([read_metrics(path) for path in results])
             print(markdown(found, METRICS), flush=True)
     if args.json is not None:
-        _write(args.json, folder, found)
+        _write(args.json, folder, found, args)
     return 0
 
 
@@ -60,7 +60,9 @@ def _train(config: str, folder: Path, variant: str, seed: int, overrides: Sequen
     return folder / name / "results" / "results.json"
 
 
-def _write(path: Path, folder: Path, found: dict[str, dict[str, Spread]]) -> None:
+def _write(
+    path: Path, folder: Path, found: dict[str, dict[str, Spread]], args: argparse.Namespace
+) -> None:
     """Hardware and versions are those that the runs recorded."""
     first = json.loads(next(iter(sorted(folder.glob("*/run.json")))).read_text(encoding="utf-8"))
     rows = [
@@ -68,7 +70,8 @@ def _write(path: Path, folder: Path, found: dict[str, dict[str, Spread]]) -> Non
         | {name: {"mean": s.mean, "std": s.std, "values": s.values} for name, s in metrics.items()}
         for variant, metrics in found.items()
     ]
-    record = {"hardware": first["hardware"], "versions": first["versions"], "rows": rows}
+    recipe = {"config": args.config, "overrides": args.overrides, "seeds": args.seeds}
+    record = {"hardware": first["hardware"], "versions": first["versions"], **recipe, "rows": rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
