@@ -38,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _train(args.config, folder, *run, args.overrides)
 
     with ThreadPoolExecutor(max_workers=args.jobs) as pool:
+        runs = [(variant, seed) for variant in LOSS_VARIANTS for seed in range(args.seeds)]
+        finished = pool.map(train, runs)
         for variant in LOSS_VARIANTS:
-            results = list(pool.map(train, [(variant, seed) for seed in range(args.seeds)]))
-            found[variant] = spreads([read_metrics(path) for path in results])
+            found[variant] = spreads([read_metrics(next(finished)) for _ in range(args.seeds)])
             print(markdown(found, METRICS), flush=True)
     if args.json is not None:
         _write(args.json, folder, found, args)
