@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from artimuse.config import load_config
+from artimuse.data.recipe import draw_demo
 from artimuse.evaluation.ablation import LOSS_VARIANTS, Spread, markdown, read_metrics, spreads
 
 METRICS = ("mae", "srcc", "pair_accuracy", "pair_accuracy_close", "choice_accuracy")
@@ -29,16 +31,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = Path(args.folder)
     found: dict[str, dict[str, Spread]] = {}
 
+    # Once, before several runs look for it.
+    draw_demo(load_config(args.config, args.overrides))
+
     def train(run: tuple[str, int]) -> Path:
         return _train(args.config, folder, *run, args.overrides)
 
     with ThreadPoolExecutor(max_workers=args.jobs) as pool:
+        runs = [(variant, seed) for variant in LOSS_VARIANTS for seed in range(args.seeds)]
+        finished = pool.map(train, runs)
         for variant in LOSS_VARIANTS:
-            results = list(pool.map(train, [(variant, seed) for seed in range(args.seeds)]))
-            found[variant] = spreads([read_metrics(path) for path in results])
+            found[variant] = spreads([read_metrics(next(finished)) for _ in range(args.seeds)])
             print(markdown(found, METRICS), flush=True)
     if args.json is not None:
-        _write(args.json, folder, found)
+        _write(args.json, folder, found, args)
     return 0
 
 
@@ -55,7 +61,9 @@ def _train(config: str, folder: Path, variant: str, seed: int, overrides: Sequen
     return folder / name / "results" / "results.json"
 
 
-def _write(path: Path, folder: Path, found: dict[str, dict[str, Spread]]) -> None:
+def _write(
+    path: Path, folder: Path, found: dict[str, dict[str, Spread]], args: argparse.Namespace
+) -> None:
     """Hardware and versions are those that the runs recorded."""
     first = json.loads(next(iter(sorted(folder.glob("*/run.json")))).read_text(encoding="utf-8"))
     rows = [
@@ -63,7 +71,8 @@ def _write(path: Path, folder: Path, found: dict[str, dict[str, Spread]]) -> Non
         | {name: {"mean": s.mean, "std": s.std, "values": s.values} for name, s in metrics.items()}
         for variant, metrics in found.items()
     ]
-    record = {"hardware": first["hardware"], "versions": first["versions"], "rows": rows}
+    recipe = {"config": args.config, "overrides": args.overrides, "seeds": args.seeds}
+    record = {"hardware": first["hardware"], "versions": first["versions"], **recipe, "rows": rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 

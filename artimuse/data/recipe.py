@@ -13,6 +13,7 @@ from pathlib import Path
 from artimuse.config import Config
 from artimuse.data.cache import cache_folder, cached_source
 from artimuse.data.checks.bad import drop_bad
+from artimuse.data.demo import DemoSizes, write_demo_data
 from artimuse.data.split import cut
 from artimuse.records import BadItem, DataError, Source
 
@@ -52,6 +53,20 @@ class RecipeData:
             for pair in source.pairs:
                 digest.update(repr(pair).encode())
         return digest.hexdigest()
+
+
+def draw_demo(config: Config) -> None:
+    """Draw the demo data where the recipe asks for it and it is not there yet.
+
+    Raises:
+        DataError: where data.root holds something else.
+    """
+    demo = config.data.demo
+    if demo is None:
+        return
+    root = Path(config.data.root)
+    print(f"data: demo data in {root} (drawn where it is not there yet)", flush=True)
+    write_demo_data(root, seed=demo.seed, sizes=DemoSizes().scaled(demo.scale))
 
 
 def load_sources(config: Config) -> list[Source]:

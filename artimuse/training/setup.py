@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,10 +17,9 @@ from artimuse.data.checks.decode import check_images
 from artimuse.data.checks.leakage import find_leaks_undecoded
 from artimuse.data.checks.refusal import count_leaks, refuse_leaks, write_leaks
 from artimuse.data.collate import Collator
-from artimuse.data.demo import DemoSizes, write_demo_data
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
-from artimuse.data.recipe import RecipeData, load_sources, recipe_data
+from artimuse.data.recipe import RecipeData, draw_demo, load_sources, recipe_data
 from artimuse.data.units import units
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
@@ -52,8 +50,8 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
             images of an evaluation source among the training data (by name or equal bytes).
     """
     main = accelerator.is_main_process
-    if main and config.data.demo is not None:
-        _draw_demo(config)
+    if main:
+        draw_demo(config)
     accelerator.wait_for_everyone()
     sources = load_sources(config)
     bad_images: list[Any] = [[]]
@@ -180,14 +178,6 @@ def banner(
             f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}"
         )
     return "\n".join(lines)
-
-
-def _draw_demo(config: Config) -> None:
-    demo = config.data.demo
-    assert demo is not None
-    root = Path(config.data.root)
-    print(f"data: demo data in {root} (drawn where it is not there yet)", flush=True)
-    write_demo_data(root, seed=demo.seed, sizes=DemoSizes().scaled(demo.scale))
 
 
 def _refuse_leaks(config: Config, sources: list[Source], folder: RunFolder) -> None:

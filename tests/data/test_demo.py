@@ -17,6 +17,7 @@ from artimuse.data.demo.paint import paint
 from artimuse.data.demo.quality import calibrated, quality, rated
 from artimuse.data.demo.scene import draw_crops, draw_scene, draw_variations
 from artimuse.data.demo.words import critiques, questions
+from artimuse.records import DataError
 
 SMALL = DemoSizes(
     artimuse_train=6,
@@ -165,12 +166,12 @@ def test_a_complete_folder_is_reused_and_an_interrupted_one_is_drawn_again(tmp_p
 
 
 def test_other_demo_data_and_foreign_files_are_refused(demo: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="seed 0, wanted 1"):
+    with pytest.raises(DataError, match="seed 0, wanted 1"):
         write_demo_data(demo, seed=1, sizes=SMALL)
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
-    with pytest.raises(ValueError, match=r"holiday\.jpg"):
+    with pytest.raises(DataError, match=r"holiday\.jpg"):
         write_demo_data(tmp_path, sizes=SMALL)
-    with pytest.raises(ValueError, match="found a file"):
+    with pytest.raises(DataError, match="found a file"):
         write_demo_data(tmp_path / "holiday.jpg", sizes=SMALL)
     with pytest.raises(ValueError, match="artimuse_val must be at least 1"):
         DemoSizes(artimuse_val=0)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from artimuse.data.demo.items import DATASETS, SPLITS, Item, Row, draw_item, write_labels
+from artimuse.records import DataError
 
 VERSION = 2
 _MARK = "demo.json"
@@ -81,7 +82,7 @@ def write_demo_data(
     up again from the start.
 
     Raises:
-        ValueError: the folder holds other demo data, or files that are not demo data.
+        DataError: the folder holds other demo data, or files that are not demo data.
     """
     destination = Path(destination)
     sizes = sizes or DemoSizes()
@@ -111,7 +112,7 @@ def _is_complete(destination: Path, wanted: Row) -> bool:
     if not destination.exists():
         return False
     if not destination.is_dir():
-        raise ValueError(
+        raise DataError(
             f"expected a folder for the demo data, found a file: {destination}. Name another destination."
         )
     names = {entry.name for entry in destination.iterdir()}
@@ -119,7 +120,7 @@ def _is_complete(destination: Path, wanted: Row) -> bool:
         if mark in names:
             found = _read_mark(destination / mark)
             if found != wanted:
-                raise ValueError(
+                raise DataError(
                     f"{destination} holds other demo data: {_difference(found, wanted)}. "
                     "Name another destination, or delete this folder first."
                 )
@@ -127,7 +128,7 @@ def _is_complete(destination: Path, wanted: Row) -> bool:
                 return True
     if names and (_UNFINISHED not in names or names - _OWN):
         strange = sorted(names - _OWN) or sorted(names)
-        raise ValueError(
+        raise DataError(
             f"{destination} holds files that are not demo data "
             f"({', '.join(strange[:3])}). Expected an empty or absent folder: name another destination."
         )
@@ -140,7 +141,7 @@ def _read_mark(path: Path) -> Row:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ValueError(
+        raise DataError(
             f"{path} is not a demo data marker (expected a JSON object). Delete its folder, or name another."
         )
     return found
