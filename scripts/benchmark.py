@@ -3,9 +3,12 @@
     python scripts/benchmark.py ablate                       # each loss taken away, three seeds
     python scripts/benchmark.py ablate --json ablate.json train.steps=100
     python scripts/benchmark.py ablate --jobs 2 train.threads=1   # two runs at a time, one core each
+    python scripts/benchmark.py load                         # annotations, memory, pixels
 
 `ablate` trains the quickstart recipe with the full objective and with each of the three weights at 0. Every
-run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. The JSON holds
+run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. `load` makes up
+annotations of the size of AesMMIT and AVA, and times loading them (parsed, then from the cache), the memory of
+a loader process against the size of the data, and image preprocessing beside transformers' own. The JSON holds
 `hardware`, `versions` and a list `rows`.
 """
 
@@ -15,19 +18,49 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from artimuse.benchmarks.load import annotation_times, worker_memory
+from artimuse.benchmarks.pixels import pixel_rates
 from artimuse.config import load_config
 from artimuse.data.recipe import draw_demo
 from artimuse.evaluation.ablation import LOSS_VARIANTS, Spread, markdown, read_metrics, spreads
+from artimuse.training.run import machine
 
 METRICS = ("mae", "srcc", "pair_accuracy", "pair_accuracy_close", "choice_accuracy")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
+    return load(args) if args.kind == "load" else ablate(args)
+
+
+def load(args: argparse.Namespace) -> int:
+    """Rows of `artimuse.benchmarks`, each printed as it is measured."""
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for row in (
+            *annotation_times(place / "annotations", scale=args.scale, repeats=args.repeats),
+            *worker_memory(place / "memory", scales=(args.scale / 10, args.scale)),
+            *pixel_rates(images=args.images, repeats=args.repeats),
+        ):
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    if args.json is not None:
+        settings = {"scale": args.scale, "repeats": args.repeats, "images": args.images}
+        _write_json(args.json, {**machine(torch.device("cpu")), **settings, "rows": rows})
+    return 0
+
+
+def ablate(args: argparse.Namespace) -> int:
+    """Each loss taken away, over several seeds."""
     folder = Path(args.folder)
     found: dict[str, dict[str, Spread]] = {}
 
@@ -73,6 +106,10 @@ def _write(
     ]
     recipe = {"config": args.config, "overrides": args.overrides, "seeds": args.seeds}
     record = {"hardware": first["hardware"], "versions": first["versions"], **recipe, "rows": rows}
+    _write_json(path, record)
+
+
+def _write_json(path: Path, record: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
@@ -88,7 +125,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     ablate.add_argument("--folder", default="runs/ablate", help="where the runs are kept")
     ablate.add_argument("--seeds", type=int, default=3)
     ablate.add_argument("--jobs", type=int, default=1, help="runs side by side")
-    ablate.add_argument("--json", type=Path, help="write the rows here too")
+    load = kinds.add_parser("load", help="annotations, memory of a loader process, pixels")
+    load.add_argument("--scale", type=float, default=1.0, help="1: AesMMIT and AVA as they are")
+    load.add_argument(
+        "--repeats", type=int, default=3, help="of which median, low and high are given"
+    )
+    load.add_argument("--images", type=int, default=24, help="photographs a repeat")
+    for kind in (ablate, load):
+        kind.add_argument("--json", type=Path, help="write the rows here too")
     return parser.parse_args(argv)
 
 

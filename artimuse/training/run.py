@@ -116,13 +116,20 @@ class RunFolder:
 
 def provenance(config: Config, device: torch.device, processes: int) -> dict[str, Any]:
     """Commit, versions, seed and hardware of a run."""
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
         "commit": _commit(),
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("artimuse", *LIBRARIES)},
+        **machine(device, processes),
         "config_sha256": config_fingerprint(config),
         "seed": config.run.seed,
+    }
+
+
+def machine(device: torch.device, processes: int = 1) -> dict[str, Any]:
+    """`versions` of the libraries, and `hardware`: what a figure was measured on."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("artimuse", *LIBRARIES)},
         "hardware": {
             "machine": platform.machine(),
             "cpu_cores": os.cpu_count(),
