@@ -80,6 +80,7 @@ class Question:
     kind "choice": the same, with `options` = the possible answers as they would be written ("A)", "B)").
     kind "score": a read-out; the wording comes from the prompt protocol and `aspect` unless `text` is
     given; `label` None is legal (an image of a series that is only ranked).
+    origin: the data set's own word for where a question comes from (AesMMIT's `type`: `human_q1`, `gpt_q2`).
     """
 
     kind: QuestionKind
@@ -88,6 +89,7 @@ class Question:
     aspect: str | None = None
     label: ScoreLabel | None = None
     options: tuple[str, ...] = ()
+    origin: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind == "score" and self.aspect is None:

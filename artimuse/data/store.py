@@ -162,7 +162,8 @@ def encode_questions(questions: Sequence[Question]) -> str:
     """The questions of a sample as one line of JSON; equal questions give equal text."""
     return json.dumps(
         [
-            (q.kind, q.text, q.answer, q.aspect, q.options, None if q.label is None else _label(q.label))
+            (q.kind, q.text, q.answer, q.aspect, None if q.label is None else _label(q.label), q.options,
+             q.origin)
             for q in questions
         ],
         ensure_ascii=False,
@@ -176,8 +177,8 @@ def _label(label: ScoreLabel) -> tuple[Any, ...]:
 
 def _decode_questions(text: str) -> tuple[Question, ...]:
     return tuple(
-        Question(kind, asked, answer, aspect, _decode_label(label), tuple(options))
-        for kind, asked, answer, aspect, options, label in json.loads(text)
+        Question(kind, asked, answer, aspect, _decode_label(label), tuple(options), origin)
+        for kind, asked, answer, aspect, label, options, origin in json.loads(text)
     )
 
 

@@ -5,7 +5,8 @@
         {"from": "gpt", "value": "dim"}]}, ...]
 
 `id` is not unique (a record's, not an image's), so samples are made by image. `qtype` "mcq" asks
-for one of the options in its own text (`A) dark`, `B) bright`), answered by `A)`.
+for one of the options in its own text (`A) dark`, `B) bright`), answered by `A)`; `vqa` is open. `type`
+(`human_q1`, `gpt_q2`, ...) is kept as the question's origin.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from artimuse.config.sources import AesMMITSource
 from artimuse.data.formats.choices import lettered
-from artimuse.data.formats.fields import BadRow, bad_item, conversation, field, found
+from artimuse.data.formats.fields import BadRow, bad_item, conversation, field, found, text_field
 from artimuse.data.formats.files import read_json_list
 from artimuse.data.formats.folder import ImageFolder
 from artimuse.records import Question, Sample, Source
@@ -61,13 +62,23 @@ def _question(row: object, sharing: _Sharing) -> Question:
     qtype = field(row, "qtype")
     text = sharing.strings.setdefault(text, text)
     answer = sharing.strings.setdefault(answer, answer)
+    origin = _origin(row, sharing)
     if qtype == "vqa":
-        return Question(kind="text", text=text, answer=answer)
+        return Question(kind="text", text=text, answer=answer, origin=origin)
     if qtype == "mcq":
         options = options_of(text, answer)
         options = sharing.options.setdefault(options, options)
-        return Question(kind="choice", text=text, answer=answer, options=options)
+        return Question(kind="choice", text=text, answer=answer, options=options, origin=origin)
     raise BadRow(f"unknown 'qtype': expected 'vqa' or 'mcq', found {found(qtype)}")
+
+
+def _origin(row: object, sharing: _Sharing) -> str | None:
+    """`type`, which says who wrote a question; lists of one's own may go without."""
+    assert isinstance(row, dict)
+    if "type" not in row:
+        return None
+    origin = text_field(row, "type")
+    return sharing.strings.setdefault(origin, origin)
 
 
 def options_of(text: str, answer: str) -> tuple[str, ...]:

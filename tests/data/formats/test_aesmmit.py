@@ -1,4 +1,4 @@
-"""AesMMIT: the record of FACTS.md, multiple choice, and damaged records of every kind."""
+"""AesMMIT: records as they are released, multiple choice, and damaged records of every kind."""
 
 import json
 import time
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from artimuse.config.sources import AesMMITSource
 from artimuse.data.formats import load_source
@@ -36,8 +38,15 @@ def test_records_are_grouped_by_image_although_ids_repeat(tmp_path: Path) -> Non
     source = load(tmp_path, rows)
     assert [sample.id for sample in source.samples] == ["aes/baid_95698.jpg", "aes/para_1.jpg"]
     assert source.samples[0].questions == (
-        Question(kind="text", text="What is the visibility condition of the image?", answer="dim"),
-        Question(kind="choice", text=MCQ, answer="B)", options=("A)", "B)", "C)")),
+        Question(
+            kind="text",
+            text="What is the visibility condition of the image?",
+            answer="dim",
+            origin="gpt_q2",
+        ),
+        Question(
+            kind="choice", text=MCQ, answer="B)", options=("A)", "B)", "C)"), origin="human_q1"
+        ),
     )
     assert source.samples[1].questions[0].text == "Is it sharp?"
     assert (source.items, source.bad) == (3, [])
@@ -110,3 +119,32 @@ def test_equal_strings_and_options_are_shared_and_reading_is_fast(tmp_path: Path
     assert first.options is second.options
     # 409,000 records in well under a minute, on any machine; here it is about 4 s.
     assert time.process_time() - start < 5
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+TURNS = st.lists(
+    st.fixed_dictionaries({"from": st.sampled_from(["human", "gpt"]) | VALUES, "value": VALUES}),
+    max_size=3,
+)
+DAMAGED = VALUES | st.fixed_dictionaries(
+    {
+        "image": VALUES,
+        "conversations": TURNS | VALUES,
+        "qtype": st.sampled_from(["vqa", "mcq"]) | VALUES,
+    },
+    optional={"type": VALUES},
+)
+
+
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=st.lists(DAMAGED))
+def test_any_records_are_questions_or_bad_items(tmp_path: Path, rows: list[Any]) -> None:
+    source = load(tmp_path, [record("<image>\nIs it sharp?", "no"), *rows])
+    questions = sum(len(sample.questions) for sample in source.samples)
+    assert questions + len(source.bad) == len(rows) + 1 == source.items

@@ -1,8 +1,11 @@
 """FGAesthetics: six columns, the check of their direction, ties, repeats and damaged rows."""
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from artimuse.config.sources import FGAestheticsSource
 from artimuse.data.formats import load_source
@@ -150,3 +153,34 @@ def test_a_bad_row_is_listed_and_the_rest_read(tmp_path: Path, row: str, reason:
 def test_another_kind_of_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected rows of six numbers"):
         load(tmp_path, natural_train='[{"image": "a.jpg"}]\n')
+
+
+CELL = st.integers(-2, 4).map(str) | st.sampled_from(
+    [".5", "nan", "inf", "1e999", "x", "0x1", "\u0663"]
+)
+LINE = st.lists(CELL, min_size=4, max_size=7).map(" ".join) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=12
+)
+
+
+@settings(
+    deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(lines=st.lists(LINE, max_size=6))
+def test_any_lines_are_pairs_bad_items_or_one_error(tmp_path: Path, lines: list[str]) -> None:
+    text = ROWS + "\n".join(lines)
+    given_lines = [line for line in text.split("\n") if line.strip()]
+    source, refused = None, ""
+    try:
+        source = load(tmp_path, natural_train=text)
+    except DataError as error:
+        refused = str(error)
+    if source is None:
+        assert "natural_train.txt: expected column 4" in refused
+        return
+    repeated = sum(
+        int(found[1]) for note in source.notes if (found := re.search(r"(\d+) repeated rows", note))
+    )
+    assert source.items == len(given_lines) == len(source.pairs) + repeated + len(source.bad)
+    ids = {sample.id for sample in source.samples}
+    assert all(pair.first in ids and pair.second in ids for pair in source.pairs)
