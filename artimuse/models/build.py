@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from transformers import AutoConfig
 
 from artimuse.config import ConfigError, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
@@ -20,7 +22,7 @@ from artimuse.models.folder import (
 )
 from artimuse.models.info import ModelInfo
 from artimuse.models.lora import add_lora
-from artimuse.models.scratch import scratch_model
+from artimuse.models.scratch import scratch_family, scratch_model
 from artimuse.prompts import protocol
 
 
@@ -57,6 +59,26 @@ def build_model(
             model.backbone, model.family, config.lora, base=base, seed=seed + 2
         )
     return model
+
+
+def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, int | None]:
+    """The family that `build_model` would give its model, without loading any weights.
+
+    Returns:
+        The family, and the positions that its language model is made for (None where its configuration
+        does not say).
+
+    Raises:
+        OSError, ValueError: for a base that is not there, or whose architecture is not known.
+    """
+    system = protocol(config.prompt).system
+    if config.scratch is not None:
+        family, backbone = scratch_family(config.scratch, texts, system)
+    else:
+        assert config.base is not None
+        backbone = AutoConfig.from_pretrained(config.base)
+        family = load_family(config.base, backbone, system)
+    return family, getattr(backbone.get_text_config(), "max_position_embeddings", None)
 
 
 def _from_base(

@@ -82,10 +82,10 @@ def _bpe_state(backend: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]
     return model["vocab"], [tuple(merge) for merge in model["merges"]]
 
 
-def scratch_model(
-    config: ScratchConfig, texts: Iterable[str], *, seed: int, system: str | None = None
-) -> tuple[InternVLForConditionalGeneration, InternVLFamily]:
-    """Build model and family; the weights are a function of the configuration, texts and seed."""
+def scratch_family(
+    config: ScratchConfig, texts: Iterable[str], system: str | None = None
+) -> tuple[InternVLFamily, InternVLConfig]:
+    """The family, and the transformers configuration of the model that it belongs to; no weights."""
     tokenizer = train_tokenizer(texts, config.vocabulary)
     tokens_per_image = (config.image_size // (2 * PATCH)) ** 2
     processor = GotOcr2ImageProcessorPil(
@@ -95,10 +95,16 @@ def scratch_model(
         image_std=IMAGENET_STD,
     )
     family = InternVLFamily(tokenizer, processor, tokens_per_image=tokens_per_image, system=system)
+    return family, _model_config(config, tokenizer, tokens_per_image)
+
+
+def scratch_model(
+    config: ScratchConfig, texts: Iterable[str], *, seed: int, system: str | None = None
+) -> tuple[InternVLForConditionalGeneration, InternVLFamily]:
+    """Build model and family; the weights are a function of the configuration, texts and seed."""
+    family, model_config = scratch_family(config, texts, system)
     torch.manual_seed(seed)
-    model = InternVLForConditionalGeneration._from_config(
-        _model_config(config, tokenizer, tokens_per_image), attn_implementation="sdpa"
-    )
+    model = InternVLForConditionalGeneration._from_config(model_config, attn_implementation="sdpa")
     _start_seeing(model, config)
     return model, family
 
