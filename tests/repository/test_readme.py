@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
 from integration.calls import call_script, load_script
+from pydantic import TypeAdapter
 
-from artimuse.config import load_config
+from artimuse.config import SourceConfig, load_config
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -120,3 +123,25 @@ def test_the_two_commands_and_the_licence_are_there() -> None:
     assert "Apache-2.0" in text
     for number in ("2507.14533", "2603.03907", "2404.09624", "2401.08276"):
         assert text.count(number) == 2, f"arXiv {number}: expected its citation"
+
+
+def example_sources() -> list[dict[str, Any]]:
+    """Every source that a YAML block of data/README.md shows."""
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = []
+    for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        shown = yaml.safe_load(block)
+        if isinstance(shown, dict):
+            assert len(shown) == 1, block
+            [shown] = shown.values()
+        found += shown["sources"] if isinstance(shown, dict) else shown
+    return [source for source in found if isinstance(source, dict)]
+
+
+def test_the_example_of_every_format_is_a_source() -> None:
+    formats = set()
+    for source in example_sources():
+        formats.add(TypeAdapter(SourceConfig).validate_json(json.dumps(source)).format)
+    union = get_args(SourceConfig)[0]
+    known = {get_args(cls.model_fields["format"].annotation)[0] for cls in get_args(union)}
+    assert known - formats <= {"artimuse10k", "aesmmit", "fgaesthetics"}, "these are in README.md"
