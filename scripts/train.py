@@ -54,6 +54,7 @@ def run(config: Config, *, resume: bool) -> int:
     evaluation = RecipeEvaluation(config, data, folder.results, accelerator.device)
     if accelerator.is_main_process:
         print(setup.banner(config, data, model, steps, folder), flush=True)
+        folder.record(trained=setup.trained_parts(model))
         evaluation.before_training(model)
     accelerator.wait_for_everyone()
     train(

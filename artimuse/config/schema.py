@@ -22,6 +22,7 @@ from artimuse.config.sources import (
     SourceConfig,
     different,
 )
+from artimuse.config.tuning import LoraConfig, PartTuning, Quantization
 
 ScoreLossName = Literal["l1", "huber", "mse", "cross_entropy"]
 RankLossName = Literal["bradley_terry"]
@@ -144,23 +145,23 @@ class ReadoutConfig(Section):
     """Bins of the `bins` read-out."""
 
 
-class LoraConfig(Section):
-    rank: int = Field(default=16, gt=0)
-    alpha: float = Field(default=32, gt=0)
-    dropout: float = Field(default=0.05, ge=0, lt=1)
-    target: str | None = None
-    """Regular expression over module names; None is the family's own (the language model's linears)."""
-    projector: bool = False
-    """Train the projector fully beside the adapter."""
-
-
 class ModelConfig(Section):
     base: str | None = None
     """A model folder of this project, a transformers folder, or a hub id."""
     scratch: ScratchConfig | None = None
     """Build a small model instead of loading a base."""
     tuning: Literal["full", "lora"] = "full"
-    lora: LoraConfig = LoraConfig()
+    """The language model: all of its weights, or adapters. A base that holds an adapter is continued by
+    `lora`, and merged first by `full`."""
+    vision: PartTuning | None = None
+    """The vision tower; None is `full` with tuning full, and with tuning lora `frozen` (or, where the base
+    holds an adapter, as it was there)."""
+    projector: PartTuning | None = None
+    """What leads from the vision tower to the language model; None as for `vision`."""
+    quantization: Quantization = "none"
+    """4bit holds the language model's frozen weights in 4 bits (QLoRA); needs bitsandbytes."""
+    lora: LoraConfig | None = None
+    """None is the settings of the adapter that the base holds, else the defaults."""
     readout: ReadoutConfig | None = None
     """None keeps the read-out of a base that has one, else `regression`."""
     aspects: Annotated[list[str], AfterValidator(different)] = Field(
@@ -178,6 +179,22 @@ class ModelConfig(Section):
         if self.tuning == "lora" and self.base is None:
             raise ValueError(
                 "tuning: 'lora' adapts a `base`; a model from `scratch` is tuned 'full'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parts(self) -> ModelConfig:
+        if self.tuning == "lora":
+            return self
+        for part in ("vision", "projector"):
+            if getattr(self, part) == "lora":
+                raise ValueError(
+                    f"{part}: 'lora' belongs to tuning 'lora'; with tuning 'full' expected full or frozen"
+                )
+        if self.quantization != "none":
+            raise ValueError(
+                f"quantization: {self.quantization!r} is for frozen weights; expected tuning 'lora' "
+                "beside it, found 'full'"
             )
         return self
 

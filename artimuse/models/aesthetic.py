@@ -41,6 +41,15 @@ class AestheticModel(nn.Module):
         self.readout = readout
         self.links = links
         self.info = info
+        self.frozen: tuple[nn.Module, ...] = ()
+        """Modules inside that are run without a graph, and in evaluation mode also while training."""
+
+    def train(self, mode: bool = True) -> AestheticModel:
+        """A frozen part has no dropout in training: it says the same of an image in every step."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
 
     @property
     def transformers_model(self) -> Any:

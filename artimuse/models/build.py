@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from transformers import AutoConfig
 
-from artimuse.config import ConfigError, ModelConfig, ReadoutConfig
+from artimuse.config import ConfigError, LoraConfig, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.folder import (
     assemble,
@@ -18,11 +19,13 @@ from artimuse.models.folder import (
     load_family,
     load_model,
     read_info,
-    weights_sha256,
 )
+from artimuse.models.freezing import freeze, frozen_modules, run_without_graph
 from artimuse.models.info import ModelInfo
-from artimuse.models.lora import add_lora
+from artimuse.models.lora import add_lora, merge_adapter, require_same_settings, tuning_of
+from artimuse.models.parts import Tuning
 from artimuse.models.scratch import scratch_family, scratch_model
+from artimuse.models.weight_files import weights_sha256
 from artimuse.prompts import protocol
 
 
@@ -53,12 +56,29 @@ def build_model(
     else:
         assert config.base is not None
         model = _from_base(config, info, seed=seed, dtype=dtype)
+    tuning = _tune(config, model, seed=seed + 2)
+    model.frozen = tuple(frozen_modules(model.transformers_model, model.family, tuning))
+    run_without_graph(model.frozen)
+    return model.train()
+
+
+def _tune(config: ModelConfig, model: AestheticModel, *, seed: int) -> Tuning:
+    """Put adapters on the backbone where asked and not there yet, and freeze what is not trained."""
+    if isinstance(model.backbone, PeftModel):
+        return tuning_of(model.backbone, model.family)
+    tuning = Tuning.of(config)
     if config.tuning == "lora":
-        base = _base_name(config)
         model.backbone = add_lora(
-            model.backbone, model.family, config.lora, base=base, seed=seed + 2
+            model.backbone,
+            model.family,
+            config.lora or LoraConfig(),
+            tuning,
+            base=_base_name(config),
+            seed=seed,
         )
-    return model
+    else:
+        freeze(model.backbone, model.family, tuning)
+    return tuning
 
 
 def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, int | None]:
@@ -86,15 +106,10 @@ def _from_base(
 ) -> AestheticModel:
     assert config.base is not None
     if not is_model_folder(config.base):
-        backbone = load_backbone(config.base, dtype)
+        backbone = load_backbone(config.base, dtype, config.quantization)
         family = load_family(config.base, backbone.config, protocol(config.prompt).system)
         return assemble(backbone, family, info, seed=seed + 1)
-    start = load_model(config.base, dtype=dtype)
-    if start.info.tuning == "lora":
-        raise ConfigError(
-            f"model.base: {config.base} holds an adapter: expected a fully tuned model folder or a "
-            "transformers folder to start from"
-        )
+    start = _continued(config, dtype)
     if start.info.prompt != config.prompt:
         raise ConfigError(
             f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {config.prompt!r}"
@@ -108,7 +123,42 @@ def _from_base(
     if start.info.readout == info.readout and start.info.aspects == info.aspects:
         model.readout.load_state_dict(start.readout.state_dict())
         _keep_links(model, start)
-    return model.train()
+    return model
+
+
+def _continued(config: ModelConfig, dtype: torch.dtype) -> AestheticModel:
+    """A model folder to go on from; its adapter stays one for tuning lora, and is merged for full.
+
+    Raises:
+        ConfigError: for settings that are not the adapter's own.
+    """
+    folder = config.base
+    assert folder is not None
+    adapted = read_info(Path(folder)).tuning == "lora"
+    if not adapted:
+        return load_model(folder, dtype=dtype, quantization=config.quantization)
+    if config.tuning == "full":
+        start = load_model(folder, dtype=dtype, dequantize=True)
+        assert isinstance(start.backbone, PeftModel)
+        start.backbone = merge_adapter(start.backbone)
+        return start
+    start = load_model(folder, dtype=dtype, trainable=True)
+    assert isinstance(start.backbone, PeftModel)
+    if config.lora is not None:
+        require_same_settings(start.backbone, config.lora, folder=folder)
+    before = tuning_of(start.backbone, start.family)
+    for key, there in (
+        ("vision", before.vision),
+        ("projector", before.projector),
+        ("quantization", start.info.quantization),
+    ):
+        asked = getattr(config, key)
+        if asked is not None and asked != there:
+            raise ConfigError(
+                f"model.{key}: {folder} holds an adapter with {there!r}, found {asked!r}: give the same, "
+                "or merge it (scripts/export.py) and start from that"
+            )
+    return start
 
 
 def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
@@ -128,16 +178,29 @@ def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
     if readout is None:
         known = config.base is not None and is_model_folder(config.base)
         readout = read_info(Path(config.base or "")).readout if known else ReadoutConfig()
+    base, base_sha256 = _origin(config)
     return ModelInfo(
-        base=_base_name(config) if config.base is not None else None,
-        base_sha256=weights_sha256(config.base) if config.base is not None else None,
+        base=base,
+        base_sha256=base_sha256,
         tuning=config.tuning,
         readout=readout,
         aspects=tuple(config.aspects),
         # One data set needs no link: its scale is the latent score's.
         datasets=tuple(datasets) if config.links and len(datasets) > 1 else (),
         prompt=config.prompt,
+        quantization=config.quantization,
     )
+
+
+def _origin(config: ModelConfig) -> tuple[str | None, str | None]:
+    """Name and hash of the base; an adapter that is continued stays on its own."""
+    if config.base is None:
+        return None, None
+    if config.tuning == "lora" and is_model_folder(config.base):
+        start = read_info(Path(config.base))
+        if start.tuning == "lora":
+            return start.base, start.base_sha256
+    return _base_name(config), weights_sha256(config.base)
 
 
 def _base_name(config: ModelConfig) -> str:

@@ -11,31 +11,31 @@ Safetensors only. Saving reads back and compares; loading gives the same scores 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import warnings
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import save_torch_state_dict
-from peft import PeftModel, get_peft_model_state_dict
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.utils import logging as transformers_logging
 
 from artimuse.config import ReadoutConfig
+from artimuse.config.tuning import Quantization
+from artimuse.models.adapter import ADAPTER_FILE, adapter_state, attach_adapter
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.families import FAMILIES
 from artimuse.models.info import ModelInfo
+from artimuse.models.quantization import quantization_config
 from artimuse.models.readouts import ScoreLinks, build_readout
+from artimuse.models.weight_files import compare_written, incomplete, present, weights_sha256
 from artimuse.prompts import protocol
 
 INFO_FILE, READOUT_FILE = "artimuse.json", "readout.safetensors"
-ADAPTER_FILE = "adapter_model.safetensors"
 FORMAT_VERSION = 1
 
 
@@ -58,8 +58,8 @@ def save_model(model: AestheticModel, folder: Path) -> None:
     text = json.dumps(_record(model), indent=2, ensure_ascii=False)
     (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
-    _compare(folder, state, READOUT_FILE)
-    _compare(folder, *_trained_weights(model))
+    compare_written(folder, state, READOUT_FILE)
+    compare_written(folder, *_trained_weights(model))
 
 
 def _save_plain(backbone: Any, folder: Path) -> None:
@@ -94,8 +94,20 @@ def _record(model: AestheticModel) -> dict[str, Any]:
     }
 
 
-def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> AestheticModel:
+def load_model(
+    folder: str | Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    trainable: bool = False,
+    dequantize: bool = False,
+    quantization: Quantization = "none",
+) -> AestheticModel:
     """Load a model folder on the CPU, in evaluation mode; its ModelInfo is `model.info`.
+
+    Args:
+        trainable: an adapter is to be trained further: it requires gradients, and is float32.
+        dequantize: an adapter's 4-bit base becomes one of `dtype`, with the values that it has in 4 bits.
+        quantization: of a fully tuned model; an adapter's base has the one that it was trained on.
 
     Raises:
         ValueError: for a folder that is not a model folder or lacks some of its weights, a newer
@@ -108,29 +120,51 @@ def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Aes
         assert info.base is not None
         source = info.base
         check_base(info, folder)
-    backbone = load_backbone(source, dtype)
+        quantization = info.quantization
+    backbone = load_backbone(source, dtype, quantization)
+    if dequantize and quantization != "none":
+        backbone = backbone.dequantize()
     if info.tuning == "lora":
-        backbone = attach_adapter(backbone, folder)
+        backbone = attach_adapter(backbone, folder, trainable=trainable)
     wording = protocol(info.prompt)
     model = assemble(backbone, load_family(folder, backbone.config, wording.system), info)
-    _load_heads(model, load_file(_present(folder, READOUT_FILE)), folder)
+    _load_heads(model, load_file(present(folder, READOUT_FILE)), folder)
     return model.eval()
 
 
 def assemble(backbone: Any, family: Any, info: ModelInfo, *, seed: int = 0) -> AestheticModel:
     """Backbone and family -> the aesthetic model with a fresh read-out and links as `info` says."""
+    _require_known_tokens(backbone, family)
     hidden = backbone.config.get_text_config().hidden_size
     readout = build_readout(info.readout, hidden=hidden, aspects=len(info.aspects), seed=seed)
     links = ScoreLinks(len(info.datasets)) if info.datasets else None
     return AestheticModel(backbone, family, readout, links, info)
 
 
-def load_backbone(source: str, dtype: torch.dtype) -> Any:
+def _require_known_tokens(backbone: Any, family: Any) -> None:
+    """No family resizes embeddings, so a token beyond them would fail in the middle of a run."""
+    tokens, rows = len(family.tokenizer), backbone.get_input_embeddings().weight.shape[0]
+    if tokens > rows:
+        raise ValueError(
+            f"{family.tokenizer.name_or_path or 'the tokenizer'}: it has {tokens} tokens, and the model's "
+            f"embeddings {rows} rows: tokens were added; expected embeddings that hold them already "
+            "(resize and save the base first)"
+        )
+
+
+def load_backbone(source: str, dtype: torch.dtype, quantization: Quantization = "none") -> Any:
     """A transformers image-text-to-text model from a folder or hub id, safetensors only.
 
     Raises:
+        ConfigError: for a quantisation whose package is not installed.
         ValueError: when weights are missing; transformers would draw them at random.
     """
+    options: dict[str, Any] = {}
+    if quantization != "none":
+        kind = AutoConfig.from_pretrained(source).model_type
+        options["quantization_config"] = quantization_config(
+            quantization, known_family(kind, source), dtype
+        )
     transformers_logging.disable_progress_bar()
     # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
     # follows the checkpoint.
@@ -140,34 +174,13 @@ def load_backbone(source: str, dtype: torch.dtype) -> Any:
         attn_implementation="sdpa",
         use_safetensors=True,
         output_loading_info=True,
+        **options,
     )
     backbone, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:
-        raise ValueError(_incomplete(source, missing))
+        raise ValueError(incomplete(source, missing))
     return backbone
-
-
-def attach_adapter(backbone: Any, folder: Path) -> PeftModel:
-    """PEFT's own loading of an adapter folder around a transformers model.
-
-    Raises:
-        ValueError: when weights of the adapter are missing; PEFT would leave them at their start.
-    """
-    written = load_file(_present(folder, ADAPTER_FILE))
-    _present(folder, "adapter_config.json")
-    with warnings.catch_warnings():
-        # peft 0.21 asks transformers 5 by a name that is on its way out.
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-        warnings.filterwarnings("ignore", message="Found missing adapter keys")
-        try:
-            adapted = PeftModel.from_pretrained(backbone, folder)
-        except KeyError as error:  # a fully trained part, which PEFT looks up by name
-            raise ValueError(_incomplete(folder / ADAPTER_FILE, error.args)) from error
-    missing = sorted(_adapter_state(adapted).keys() - written.keys())
-    if missing:
-        raise ValueError(_incomplete(folder / ADAPTER_FILE, missing))
-    return adapted
 
 
 def load_family(source: str | Path, config: Any, system: str | None) -> Any:
@@ -177,15 +190,21 @@ def load_family(source: str | Path, config: Any, system: str | None) -> Any:
         ValueError: for an architecture that this project does not know.
     """
     kind = config.model_type
+    known = known_family(kind, source)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    image_processor = AutoImageProcessor.from_pretrained(source, backend="pil")
+    return known(
+        tokenizer, image_processor, tokens_per_image=config.image_seq_length, system=system
+    )
+
+
+def known_family(kind: str, source: str | Path) -> Any:
+    """The family class of transformers' `model_type`."""
     if kind not in FAMILIES:
         raise ValueError(
             f"{source}: model_type {kind!r}: expected one of {', '.join(sorted(FAMILIES))}"
         )
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    image_processor = AutoImageProcessor.from_pretrained(source, backend="pil")
-    return FAMILIES[kind](
-        tokenizer, image_processor, tokens_per_image=config.image_seq_length, system=system
-    )
+    return FAMILIES[kind]
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -216,27 +235,13 @@ def _info(record: dict[str, Any], path: Path) -> ModelInfo:
         aspects=tuple(record["aspects"]),
         datasets=tuple(record["datasets"]),
         prompt=record["prompt"],
+        # Not in the folders of versions that knew no quantisation.
+        quantization=record.get("quantization", "none"),
     )
 
 
 def is_model_folder(path: str | Path) -> bool:
     return (Path(path) / INFO_FILE).is_file()
-
-
-def weights_sha256(source: str | Path) -> str | None:
-    """One hash over a folder's safetensors files, names included; None for a hub id.
-
-    A hub id is pinned by the hub's own revision, so its files are not read for this.
-    """
-    files = sorted(Path(source).glob("*.safetensors"))
-    if not files:
-        return None
-    total = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        total.update(f"{file.name} {digest}\n".encode())
-    return total.hexdigest()
 
 
 def check_base(info: ModelInfo, folder: Path) -> None:
@@ -279,7 +284,7 @@ def _load_heads(model: AestheticModel, state: dict[str, torch.Tensor], folder: P
 def _trained_weights(model: AestheticModel) -> tuple[dict[str, torch.Tensor], str]:
     """What a saved backbone must hold, and the files that hold it."""
     if isinstance(model.backbone, PeftModel):
-        state = _adapter_state(model.backbone)
+        state = adapter_state(model.backbone)
         # Whatever PEFT means to write: nothing that is trained may be left out.
         for name, parameter in model.backbone.named_parameters():
             if parameter.requires_grad:
@@ -288,40 +293,3 @@ def _trained_weights(model: AestheticModel) -> tuple[dict[str, torch.Tensor], st
                 state[name] = parameter.detach().cpu()
         return state, ADAPTER_FILE
     return _names_on_disk(model.backbone), "model*.safetensors"
-
-
-def _adapter_state(backbone: PeftModel) -> dict[str, torch.Tensor]:
-    """What PEFT writes of an adapter, by its names on disk."""
-    state = get_peft_model_state_dict(backbone, save_embedding_layers=False)
-    return {name: tensor.detach().cpu() for name, tensor in state.items()}
-
-
-def _present(folder: Path, name: str) -> Path:
-    if not (folder / name).is_file():
-        raise ValueError(f"{folder}: expected {name} in it, found none: copy the folder again")
-    return folder / name
-
-
-def _incomplete(place: str | Path, missing: Sequence[str]) -> str:
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    return (
-        f"{place}: expected every weight of the model, found none for {', '.join(missing[:3])}{more}: "
-        "copy the folder again"
-    )
-
-
-def _compare(folder: Path, expected: dict[str, torch.Tensor], pattern: str) -> None:
-    """Raise RuntimeError unless the files hold these tensors, bit for bit."""
-    written: dict[str, torch.Tensor] = {}
-    for file in sorted(folder.glob(pattern)):
-        written |= load_file(file)
-    # Of tensors that share memory (tied weights) one name is written.
-    shared = {tensor.data_ptr() for name, tensor in expected.items() if name in written}
-    for name, tensor in expected.items():
-        same = (
-            torch.equal(written[name], tensor) if name in written else tensor.data_ptr() in shared
-        )
-        if not same:
-            raise RuntimeError(
-                f"{folder / pattern}: read back, {name!r} is not what was saved; the disk may be full"
-            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from artimuse.config import ReadoutConfig
+from artimuse.config.tuning import Quantization
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class ModelInfo:
 
     base: folder or hub id that training started from, None from scratch. base_sha256: hash of its weights
     where it is a folder. aspects: what the read-out scores, in its order. datasets: in the order of the
-    links, empty without links. prompt: name of the prompt protocol.
+    links, empty without links. prompt: name of the prompt protocol. quantization: of an adapter's base.
     """
 
     base: str | None
@@ -23,3 +24,4 @@ class ModelInfo:
     aspects: tuple[str, ...]
     datasets: tuple[str, ...]
     prompt: str
+    quantization: Quantization = "none"

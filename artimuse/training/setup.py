@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from artimuse.config import Config
+from artimuse.config import Config, ModelConfig, TrainConfig
 from artimuse.config.sources import NEVER_TRAINED
 from artimuse.data.checks.bad import drop_bad, enforce_limit, write_bad
 from artimuse.data.checks.decode import check_images
@@ -23,7 +23,8 @@ from artimuse.data.recipe import RecipeData, draw_demo, load_sources, recipe_dat
 from artimuse.data.units import units
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
-from artimuse.models.lora import trained_counts
+from artimuse.models.lora import tuning_of
+from artimuse.models.parts import trained_counts
 from artimuse.prompts import protocol
 from artimuse.records import Source
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
@@ -82,15 +83,31 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
 
 def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
     """The model that the configuration asks for, on the CPU, ready to be trained."""
-    frozen_base = config.model.tuning == "lora" and config.train.precision == "bf16"
     return build_model(
         config.model,
         texts=data.texts(),
         datasets=data.scored_datasets(),
         seed=config.run.seed,
-        # What is trained needs float32 (small updates round away); a frozen base does not.
-        dtype=torch.bfloat16 if frozen_base else torch.float32,
+        dtype=base_dtype(config.model, config.train),
     )
+
+
+def base_dtype(model: ModelConfig, train: TrainConfig) -> torch.dtype:
+    """What is trained needs float32 (small updates round away in bf16); a frozen base does not."""
+    frozen_base = model.tuning == "lora" and train.precision == "bf16"
+    return torch.bfloat16 if frozen_base else torch.float32
+
+
+def trained_parts(model: AestheticModel) -> dict[str, dict[str, Any]]:
+    """Per part of the model how it is trained, and how many of its parameters are; for run.json."""
+    tuning = tuning_of(model.backbone, model.family)
+    rows: dict[str, dict[str, Any]] = {}
+    for part, (trained, total) in trained_counts(model, model.family).items():
+        how = getattr(tuning, part, None)
+        rows[part] = ({"tuning": how} if how else {}) | {"trained": trained, "total": total}
+    if model.info.quantization != "none":
+        rows["language"]["quantization"] = model.info.quantization
+    return rows
 
 
 def prepare_steps(
@@ -159,11 +176,10 @@ def banner(
         for source in sources:
             counts = " ".join(f"{key}={n}" for key, n in _counts(source).items() if n)
             lines.append(f"{title:<10} {source.name}: {counts}")
-    parts = trained_counts(model, model.family)
-    trained = " ".join(f"{part}={n:,}/{total:,}" for part, (n, total) in parts.items())
-    lines.append(
-        f"model      {model.family.name} tuning={config.model.tuning} trained/total {trained}"
-    )
+    parts = trained_parts(model)
+    tuned = " ".join(f"{part}={row['tuning']}" for part, row in parts.items() if "tuning" in row)
+    trained = " ".join(f"{part}={row['trained']:,}/{row['total']:,}" for part, row in parts.items())
+    lines.append(f"model      {model.family.name} {tuned} trained/total {trained}")
     settings = config.train
     shares = steps.processes * settings.accumulation
     lines.append(

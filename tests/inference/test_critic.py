@@ -97,9 +97,8 @@ def test_a_longer_limit_only_adds(tiny_model: AestheticModel, image: Path) -> No
 
 def test_an_adapter_writes_too(tiny_model: AestheticModel, image: Path, tmp_path: Path) -> None:
     save_model(tiny_model, tmp_path / "base")
-    config = ModelConfig(
-        base=str(tmp_path / "base"), tuning="lora", lora=LoraConfig(rank=4, projector=True)
-    )
+    base = str(tmp_path / "base")
+    config = ModelConfig(base=base, tuning="lora", projector="full", lora=LoraConfig(rank=4))
     model = build_model(config, seed=0)
     with torch.no_grad():
         for parameter in model.trainable().values():

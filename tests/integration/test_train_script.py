@@ -63,6 +63,13 @@ def test_run_json_says_where_the_numbers_come_from(small_run: SmallRun) -> None:
     assert run["sources"]["artimuse"]["scores"] == SIZES.artimuse_train
     assert run["held_out"]["artimuse"]["scores"] == SIZES.artimuse_test
     assert run["bad_items"] == {}
+    parts = run["trained"]
+    assert list(parts) == ["vision", "projector", "language", "head", "read-out"]
+    assert all(part["trained"] == part["total"] > 0 for part in parts.values())
+    assert {name: part.get("tuning") for name, part in parts.items() if "tuning" in part} == {
+        "vision": "full", "projector": "full", "language": "full",
+    }  # fmt: skip
+    assert f"vision={parts['vision']['trained']:,}/" in small_run.called.out
     config = yaml.safe_load((small_run.folder / "config.yaml").read_text(encoding="utf-8"))
     assert config["train"]["steps"] == 2
 

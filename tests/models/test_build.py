@@ -77,12 +77,6 @@ def test_a_new_read_out_is_only_drawn_when_asked_for(
     assert new.info.readout.kind == "bins"
 
 
-def test_an_adapter_is_no_base(base: Path, tmp_path: Path, texts: list[str]) -> None:
-    save_model(trained("lora", base, texts), tmp_path / "model")
-    with pytest.raises(ConfigError, match=r"model\.base: .* holds an adapter"):
-        build_model(ModelConfig(base=str(tmp_path / "model")), seed=0)
-
-
 def test_a_lora_target_that_matches_nothing_is_an_error(base: Path) -> None:
     config = lora_config(base, lora=LoraConfig(target="nothing.*"))
     with pytest.raises(

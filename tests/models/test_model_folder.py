@@ -13,7 +13,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from trained import answers, batches, save_base, trained
+from trained import ADAPTED, answers, batches, save_base, trained
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 from artimuse.batch import Batch, attention_mask
@@ -23,7 +23,7 @@ from artimuse.models.folder import load_model, read_info, save_model
 from artimuse.records import Sample
 
 PEFT_NAME = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*")
-KINDS = ("full", "bins", "links", "lora", "lora with projector")
+KINDS = ("full", "bins", "links", *ADAPTED)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def last_hidden(transformers_model: Any, family: Any, batch: Batch) -> torch.Ten
 
 
 @PEFT_NAME
-@pytest.mark.parametrize("kind", ["lora", "lora with projector"])
+@pytest.mark.parametrize("kind", ADAPTED)
 def test_an_adapter_loads_with_plain_peft(
     kind: str, base: Path, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
 ) -> None:

@@ -18,6 +18,17 @@ from artimuse.prompts import protocol
 from artimuse.records import Sample
 from conftest import TINY, build_tiny
 
+ADAPTED: dict[str, dict[str, Any]] = {
+    "lora": {},
+    "lora with projector": {"projector": "full"},
+    "lora with all of vision": {"vision": "full", "projector": "full"},
+    "lora of vision and projector": {"vision": "lora", "projector": "lora"},
+    "lora of vision, projector full": {"vision": "lora", "projector": "full"},
+    "lora by the square root of its rank": {"lora": LoraConfig(rank=8, rslora=True)},
+    "lora with magnitudes": {"vision": "lora", "lora": LoraConfig(rank=4, dora=True)},
+}
+"""Kinds of adapters, as changes to `lora_config`."""
+
 
 def disturb(model: AestheticModel) -> AestheticModel:
     """Stand-in for training: every trainable weight moves, the others stay."""
@@ -40,8 +51,7 @@ def lora_config(base: Path, **changes: Any) -> ModelConfig:
 def trained(kind: str, base: Path, texts: list[str]) -> AestheticModel:
     datasets = ["ava", "para"]
     if kind.startswith("lora"):
-        lora = LoraConfig(projector=kind != "lora")
-        model = build_model(lora_config(base, lora=lora), datasets=datasets, seed=3)
+        model = build_model(lora_config(base, **ADAPTED[kind]), datasets=datasets, seed=3)
     else:
         readout = ReadoutConfig(kind="bins" if kind == "bins" else "regression", hidden=16)
         config = ModelConfig(scratch=TINY, readout=readout, aspects=["overall", "light"])

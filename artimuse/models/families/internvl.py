@@ -51,6 +51,10 @@ class InternVLFamily:
     lora_target = (
         r".*language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
     )
+    vision_lora_target = (
+        r".*vision_tower\.encoder\.layer\.\d+\."
+        r"(attention\.(q_proj|k_proj|v_proj|projection_layer)|mlp\.fc[12])"
+    )
     projector = "multi_modal_projector"
     vision = "vision_tower"
 

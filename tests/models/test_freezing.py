@@ -1,0 +1,145 @@
+"""Frozen parts: no graph through them, whatever asks for one, and the same words in every step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from trained import batches, lora_config, save_base
+
+from artimuse.batch import Batch
+from artimuse.config import ConfigError, LoraConfig, ModelConfig, ReadoutConfig
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.build import build_model
+from artimuse.models.parts import part_of
+from artimuse.records import Sample
+from conftest import TINY
+
+
+@pytest.fixture
+def base(tmp_path: Path, texts: list[str]) -> Path:
+    return save_base(tmp_path / "base", texts)
+
+
+@pytest.fixture
+def batch_for(make_sample: Callable[..., Sample]) -> Callable[[AestheticModel], Batch]:
+    return batches(make_sample)
+
+
+def backward(model: AestheticModel, batch: Batch) -> tuple[dict[str, set[bool]], set[str]]:
+    """One backward pass under activation checkpointing, as PEFT prepares a model for it.
+
+    Returns:
+        Per part, whether the outputs of its modules carried a graph; and the parts that got a gradient.
+    """
+    graphs: dict[str, set[bool]] = {}
+    family = model.family
+
+    def seen(name: str) -> Callable[..., None]:
+        def look(_: nn.Module, inputs: Any, output: Any) -> None:
+            tensors = output.values() if isinstance(output, dict) else [output]
+            for tensor in tensors:
+                if isinstance(tensor, torch.Tensor):
+                    graphs.setdefault(part_of(name, family), set()).add(tensor.grad_fn is not None)
+
+        return look
+
+    # Activation checkpointing asks every embedding's output for a gradient, the patch embedding's too.
+    model.transformers_model.activation_checkpointing_enable()
+    model.transformers_model.enable_input_require_grads()
+    for name, module in model.named_modules():
+        if not name.endswith(("embeddings", "embedding")):
+            module.register_forward_hook(seen(name))
+    outputs = model.train()(batch)
+    (outputs.text_logits.float().pow(2).mean() + outputs.scores.mean()).backward()
+    got = {
+        part_of(name, family)
+        for name, p in model.named_parameters()
+        if p.grad is not None and p.grad.abs().max() > 0
+    }
+    return graphs, got
+
+
+def test_no_graph_is_built_through_a_frozen_tower(
+    base: Path, batch_for: Callable[..., Batch]
+) -> None:
+    model = build_model(lora_config(base), seed=0)
+    graphs, got = backward(model, batch_for(model))
+    assert graphs["vision"] == graphs["projector"] == {False}
+    assert got == {"language", "read-out"}
+
+
+@pytest.mark.parametrize("projector", ["full", "lora"])
+def test_a_projector_on_a_frozen_tower_gets_its_gradient(
+    projector: str, base: Path, batch_for: Callable[..., Batch]
+) -> None:
+    model = build_model(lora_config(base, projector=projector), seed=0)
+    graphs, got = backward(model, batch_for(model))
+    assert graphs["vision"] == {False}
+    assert got == {"projector", "language", "read-out"}
+
+
+@pytest.mark.parametrize("vision", ["full", "lora"])
+def test_a_tower_gets_its_gradient_through_a_frozen_projector(
+    vision: str, base: Path, batch_for: Callable[..., Batch]
+) -> None:
+    model = build_model(lora_config(base, vision=vision), seed=0)
+    _, got = backward(model, batch_for(model))
+    assert got == {"vision", "language", "read-out"}
+    assert model.frozen == ()
+
+
+def test_full_tuning_with_a_frozen_tower(texts: list[str], batch_for: Callable[..., Batch]) -> None:
+    config = ModelConfig(scratch=TINY, vision="frozen", readout=ReadoutConfig(hidden=16))
+    model = build_model(config, texts=texts, seed=0)
+    graphs, got = backward(model, batch_for(model))
+    assert graphs["vision"] == {False}
+    assert got == {"projector", "language", "head", "read-out"}
+    assert not any(".vision_tower." in name for name in model.trainable())
+
+
+def test_a_frozen_tower_says_the_same_in_training(base: Path) -> None:
+    """Its dropout is off, also where `train()` is called on the whole model."""
+    model = build_model(lora_config(base, projector="full"), seed=0).train()
+    tower = model.transformers_model.model.vision_tower
+    assert not any(module.training for module in tower.modules())
+    assert model.transformers_model.model.multi_modal_projector.training
+    assert model.backbone.training
+    trained = build_model(lora_config(base, vision="full"), seed=0).train()
+    assert trained.transformers_model.model.vision_tower.training
+
+
+def test_a_copy_of_a_frozen_model_runs_its_own_weights(
+    base: Path, batch_for: Callable[..., Batch]
+) -> None:
+    model = build_model(lora_config(base), seed=0).eval()
+    twin = copy.deepcopy(model)
+    batch = batch_for(model)
+    before = model(batch).scores
+    with torch.no_grad():
+        for parameter in twin.transformers_model.model.vision_tower.parameters():
+            parameter.zero_()
+    assert torch.equal(model(batch).scores, before)
+    assert not torch.equal(twin(batch).scores, before)
+
+
+def test_what_cannot_be_asked_for_together(base: Path) -> None:
+    for part in ("vision", "projector"):
+        with pytest.raises(ValueError, match=f"{part}: 'lora' belongs to tuning 'lora'"):
+            ModelConfig.model_validate({"scratch": TINY, part: "lora"})
+    with pytest.raises(ValueError, match="quantization: '4bit' is for frozen weights"):
+        ModelConfig(scratch=TINY, quantization="4bit")
+    for key, target, part in (
+        ("target", ".*(lm_head|q_proj)", "language"),
+        ("vision_target", ".*q_proj", "vision"),
+    ):
+        lora = LoraConfig.model_validate({key: target})
+        with pytest.raises(
+            ConfigError, match=rf"model\.lora\.{key}: .* no part of the {part} model"
+        ):
+            build_model(lora_config(base, vision="lora", lora=lora), seed=0)

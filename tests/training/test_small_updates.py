@@ -1,0 +1,80 @@
+"""In a bf16 run small updates are not lost: what is trained fully has float32 master weights."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from artimuse.config import ModelConfig, ReadoutConfig
+from artimuse.models.build import build_model
+from artimuse.models.folder import save_model
+
+sys.path.insert(0, str(Path(__file__).parent))
+import small_updates
+import toy
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerate():
+    toy.reset_accelerate()
+    yield
+    toy.reset_accelerate()
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    config = ModelConfig(scratch=toy.SCRATCH, readout=ReadoutConfig(hidden=16))
+    save_model(build_model(config, texts=toy.LINES, seed=0), tmp_path / "base")
+    return tmp_path / "base"
+
+
+def check(found: dict[str, torch.Tensor]) -> set[str]:
+    """Every part moved, in float32, by steps that bf16 would not show; the parameters that moved."""
+    before, after = (
+        {name.split("|")[1]: tensor for name, tensor in found.items() if name.startswith(when)}
+        for when in ("before|", "after|")
+    )
+    assert before.keys() == after.keys()
+    moved, lost, all_of_them = set(), 0, 0
+    for name, tensor in before.items():
+        assert tensor.dtype == after[name].dtype == torch.float32, name
+        change = after[name] - tensor
+        assert change.abs().max() <= 2 * small_updates.LR
+        if change.any():
+            moved.add(name)
+        lost += int((tensor.bfloat16() == after[name].bfloat16()).sum())
+        all_of_them += tensor.numel()
+    # The comparison means something: in bf16 nearly no weight would be another one, but for zeros.
+    assert lost > 0.95 * all_of_them
+    parts = ("vision_tower", "multi_modal_projector", "language_model", "readout")
+    assert all(any(part in name for name in moved) for part in parts)
+    # Embeddings of tokens that do not occur have no gradient; nor does what softmax does not see.
+    still = {name for name in before.keys() - moved if not name.endswith("k_proj.bias")}
+    assert not still, still
+    return moved
+
+
+@pytest.mark.parametrize("kind", small_updates.KINDS)
+def test_small_updates_are_kept(kind: str, base: Path, tmp_path: Path) -> None:
+    check(small_updates.small_step(str(base), tmp_path, kind))
+
+
+@pytest.mark.parametrize("kind", small_updates.KINDS)
+def test_small_updates_are_kept_by_two_processes(kind: str, base: Path, tmp_path: Path) -> None:
+    output = tmp_path / "found.safetensors"
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+         "--master-port", str(30500 + os.getpid() % 1000 + len(kind)),
+         small_updates.__file__, str(base), str(tmp_path), kind, str(output)],
+        check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
+    )  # fmt: skip
+    first, second = (load_file(f"{output}.{rank}") for rank in range(2))
+    check(first)
+    # Both processes hold the same weights after the step.
+    assert all(torch.equal(first[name], second[name]) for name in first)
