@@ -30,7 +30,7 @@ from artimuse.models.adapter import ADAPTER_FILE, adapter_state, attach_adapter
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.families import FAMILIES
 from artimuse.models.info import ModelInfo
-from artimuse.models.quantization import quantization_config
+from artimuse.models.quantization import keep_packing, quantization_config
 from artimuse.models.readouts import ScoreLinks, build_readout
 from artimuse.models.weight_files import compare_written, incomplete, present, weights_sha256
 from artimuse.prompts import protocol
@@ -180,6 +180,7 @@ def load_backbone(source: str, dtype: torch.dtype, quantization: Quantization = 
     missing = sorted(report["missing_keys"])
     if missing:
         raise ValueError(incomplete(source, missing))
+    keep_packing(backbone)
     return backbone
 
 

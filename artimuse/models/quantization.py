@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import BitsAndBytesConfig
 
 from artimuse.config import ConfigError
@@ -47,3 +48,14 @@ def quantization_config(
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=kept,
     )
+
+
+def keep_packing(backbone: nn.Module) -> None:
+    """Hold every 4-bit weight in the one form that can be trained on.
+
+    On CPUs with AVX512-BF16 bitsandbytes 0.50 packs a weight anew in its first forward without gradients,
+    for products in bf16 that have no backward and give other scores.
+    """
+    for module in backbone.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
