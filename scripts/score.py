@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for reason in broken:
         print(f"not scored: {reason}", file=sys.stderr)
     print(
-        f"scored={done} not_scored={len(broken)} scale=0-100 read_out={model.info.readout.kind} "
+        f"scored={done} not_scored={len(broken)} scale=0-100 read_out={model.info.readout_kind} "
         f"model={args.model} output={args.output}"
     )
     return 1 if broken else 0

@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoConfig
 
-from artimuse.config import ConfigError, LoraConfig, ModelConfig, ReadoutConfig
+from artimuse.config import ConfigError, ImagesConfig, LoraConfig, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.folder import (
     assemble,
@@ -24,6 +24,7 @@ from artimuse.models.freezing import freeze, frozen_modules, run_without_graph
 from artimuse.models.info import ModelInfo
 from artimuse.models.lora import add_lora, merge_adapter, require_same_settings, tuning_of
 from artimuse.models.parts import Tuning
+from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family, scratch_model
 from artimuse.models.weight_files import weights_sha256
 from artimuse.prompts import protocol
@@ -50,8 +51,14 @@ def build_model(
     """
     info = _info(config, datasets)
     if config.scratch is not None:
-        system = protocol(config.prompt).system
-        backbone, family = scratch_model(config.scratch, texts, seed=seed, system=system)
+        backbone, family = scratch_model(
+            config.scratch,
+            texts,
+            seed=seed,
+            protocol=protocol(info.prompt),
+            images=info.images,
+            words=words_of(info.readout) if info.readout else (),
+        )
         model = assemble(backbone, family, info, seed=seed + 1)
     else:
         assert config.base is not None
@@ -91,13 +98,17 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
     Raises:
         OSError, ValueError: for a base that is not there, or whose architecture is not known.
     """
-    system = protocol(config.prompt).system
+    info = _info(config, ())
+    wording = protocol(info.prompt)
     if config.scratch is not None:
-        family, backbone = scratch_family(config.scratch, texts, system)
+        words = words_of(info.readout) if info.readout else ()
+        family, backbone = scratch_family(
+            config.scratch, texts, protocol=wording, images=info.images, words=words
+        )
     else:
         assert config.base is not None
         backbone = AutoConfig.from_pretrained(config.base)
-        family = load_family(config.base, backbone, system)
+        family = load_family(config.base, backbone, wording, info.images)
     return family, getattr(backbone.get_text_config(), "max_position_embeddings", None)
 
 
@@ -107,20 +118,27 @@ def _from_base(
     assert config.base is not None
     if not is_model_folder(config.base):
         backbone = load_backbone(config.base, dtype, config.quantization)
-        family = load_family(config.base, backbone.config, protocol(config.prompt).system)
+        family = load_family(config.base, backbone.config, protocol(info.prompt), info.images)
         return assemble(backbone, family, info, seed=seed + 1)
     start = _continued(config, dtype)
-    if start.info.prompt != config.prompt:
+    if start.info.prompt != info.prompt:
         raise ConfigError(
-            f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {config.prompt!r}"
+            f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {info.prompt!r}"
         )
-    if config.readout is None and start.info.aspects != info.aspects:
+    if config.readout is None and start.info.readout and start.info.aspects != info.aspects:
         raise ConfigError(
             f"model.aspects: {config.base} scores {list(start.info.aspects)}, found "
             f"{list(info.aspects)}: give model.readout to train a new read-out for them"
         )
-    model = assemble(start.backbone, start.family, info, seed=seed + 1)
+    family = start.family
+    if info.images != start.info.images:
+        family = load_family(
+            config.base, start.transformers_model.config, protocol(info.prompt), info.images
+        )
+    model = assemble(start.backbone, family, info, seed=seed + 1)
     if start.info.readout == info.readout and start.info.aspects == info.aspects:
+        assert model.readout is not None
+        assert start.readout is not None
         model.readout.load_state_dict(start.readout.state_dict())
         _keep_links(model, start)
     return model
@@ -174,20 +192,25 @@ def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
 
 
 def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
-    readout = config.readout
-    if readout is None:
-        known = config.base is not None and is_model_folder(config.base)
-        readout = read_info(Path(config.base or "")).readout if known else ReadoutConfig()
+    known = None
+    if config.base is not None and is_model_folder(config.base):
+        known = read_info(Path(config.base))
+    readout, prompt, images = config.readout, config.prompt, config.images
+    if known is not None:
+        readout, prompt = readout or known.readout, prompt or known.prompt
+        if images == ImagesConfig():
+            images = known.images
     base, base_sha256 = _origin(config)
     return ModelInfo(
         base=base,
         base_sha256=base_sha256,
         tuning=config.tuning,
-        readout=readout,
+        readout=readout or ReadoutConfig(),
         aspects=tuple(config.aspects),
         # One data set needs no link: its scale is the latent score's.
         datasets=tuple(datasets) if config.links and len(datasets) > 1 else (),
-        prompt=config.prompt,
+        prompt=prompt or "plain",
+        images=images,
         quantization=config.quantization,
     )
 

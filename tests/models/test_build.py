@@ -74,7 +74,7 @@ def test_a_new_read_out_is_only_drawn_when_asked_for(
     with pytest.raises(ConfigError, match=r"model\.aspects: .* scores \['overall', 'light'\]"):
         build_model(ModelConfig(**settings), seed=0)
     new = build_model(ModelConfig(**settings, readout=ReadoutConfig(kind="bins")), seed=0)
-    assert new.info.readout.kind == "bins"
+    assert new.info.readout_kind == "bins"
 
 
 def test_a_lora_target_that_matches_nothing_is_an_error(base: Path) -> None:

@@ -153,6 +153,6 @@ def test_a_new_read_out_on_a_continued_adapter(
     new = {"readout": ReadoutConfig(kind="bins", hidden=8), "aspects": ["overall", "light"]}
     model = build_model(continued(tmp_path / "start", **new), seed=0)
     save_model(model, tmp_path / "next")
-    assert read_info(tmp_path / "next").readout.kind == "bins"
+    assert read_info(tmp_path / "next").readout_kind == "bins"
     with pytest.raises(ConfigError, match=r"model\.aspects: .* scores \['overall'\]"):
         build_model(continued(tmp_path / "start", aspects=["light"]), seed=0)

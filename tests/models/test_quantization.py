@@ -65,7 +65,7 @@ def test_what_is_kept_out_of_it() -> None:
     assert config.bnb_4bit_quant_type == "nf4"
     assert config.bnb_4bit_use_double_quant
     assert config.bnb_4bit_compute_dtype == torch.bfloat16
-    kept = config.llm_int8_skip_modules
+    kept = config.llm_int8_skip_modules or []
     for name in ("lm_head", "model.visual.blocks.0.attn.qkv", "model.visual.merger.mlp.0"):
         assert any(re.match(rf"(?:{pattern})(?=\.|$)", name) for pattern in kept), name
     name = "model.language_model.layers.0.mlp.up_proj"
