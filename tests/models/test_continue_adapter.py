@@ -19,11 +19,17 @@ from artimuse.models.build import build_model
 from artimuse.models.folder import load_model, read_info, save_model
 from artimuse.models.lora import tuning_of
 from artimuse.records import Sample
+from conftest import FAMILIES
 
 
 @pytest.fixture
 def base(tmp_path: Path, texts: list[str]) -> Path:
     return save_base(tmp_path / "base", texts)
+
+
+@pytest.fixture(params=FAMILIES)
+def family_base(request: pytest.FixtureRequest, tmp_path: Path, texts: list[str]) -> Path:
+    return save_base(tmp_path / "base", texts, request.param)
 
 
 @pytest.fixture
@@ -45,9 +51,9 @@ def continued(folder: Path, **changes: Any) -> ModelConfig:
 
 @pytest.mark.parametrize("kind", ADAPTED)
 def test_lora_continues_the_adapter(
-    kind: str, base: Path, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
+    kind: str, family_base: Path, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
 ) -> None:
-    start = adapter(kind, base, texts, tmp_path / "start")
+    start = adapter(kind, family_base, texts, tmp_path / "start")
     model = build_model(continued(tmp_path / "start"), datasets=["ava", "para"], seed=9)
     assert model.trainable().keys() == start.trainable().keys()
     assert tuning_of(model.backbone, model.family) == tuning_of(start.backbone, start.family)
@@ -58,7 +64,7 @@ def test_lora_continues_the_adapter(
     assert (model.info.base, model.info.base_sha256) == (start.info.base, start.info.base_sha256)
     save_model(disturb(model), tmp_path / "next")
     written = json.loads((tmp_path / "next" / "adapter_config.json").read_text())
-    assert written["base_model_name_or_path"] == str(base)
+    assert written["base_model_name_or_path"] == str(family_base)
     loaded = load_model(tmp_path / "next")
     same = zip(answers(model, batch), answers(loaded, batch), strict=True)
     assert all(torch.equal(a, b) for a, b in same)
@@ -66,9 +72,9 @@ def test_lora_continues_the_adapter(
 
 @pytest.mark.parametrize("kind", ADAPTED)
 def test_full_tuning_merges_the_adapter_first(
-    kind: str, base: Path, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
+    kind: str, family_base: Path, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
 ) -> None:
-    start = adapter(kind, base, texts, tmp_path / "start")
+    start = adapter(kind, family_base, texts, tmp_path / "start")
     config = continued(tmp_path / "start", tuning="full")
     model = build_model(config, datasets=["ava", "para"], seed=9)
     assert not any("lora" in name or "modules_to_save" in name for name, _ in model.named_modules())

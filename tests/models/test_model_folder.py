@@ -18,10 +18,11 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTo
 
 from artimuse.batch import Batch, attention_mask
 from artimuse.models import folder as folder_module
-from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.aesthetic import AestheticModel, axes
 from artimuse.models.folder import load_model, read_info, save_model
 from artimuse.prompts import protocol
 from artimuse.records import Sample
+from conftest import FAMILIES
 
 PEFT_NAME = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*")
 KINDS = ("full", "bins", "links", *ADAPTED)
@@ -89,17 +90,19 @@ def last_hidden(transformers_model: Any, family: Any, batch: Batch) -> torch.Ten
         return transformers_model(
             input_ids=batch.input_ids,
             attention_mask=attention_mask(batch.tree, batch.branch),
-            position_ids=batch.positions[0],
+            position_ids=axes(batch.positions),
             **family.model_inputs(batch.images),
             output_hidden_states=True,
         ).hidden_states[-1]
 
 
 @PEFT_NAME
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("kind", ADAPTED)
 def test_an_adapter_loads_with_plain_peft(
-    kind: str, base: Path, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
+    kind: str, family: str, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
 ) -> None:
+    base = save_base(tmp_path / "base", texts, family)
     model = trained(kind, base, texts)
     save_model(model, tmp_path / "model")
     plain = AutoModelForImageTextToText.from_pretrained(

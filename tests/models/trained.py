@@ -16,7 +16,7 @@ from artimuse.models.build import build_model
 from artimuse.models.folder import save_model
 from artimuse.prompts import protocol
 from artimuse.records import Sample
-from conftest import TINY, build_tiny
+from conftest import TINY, build_family_tiny, build_tiny
 
 ADAPTED: dict[str, dict[str, Any]] = {
     "lora": {},
@@ -26,6 +26,7 @@ ADAPTED: dict[str, dict[str, Any]] = {
     "lora of vision, projector full": {"vision": "lora", "projector": "full"},
     "lora by the square root of its rank": {"lora": LoraConfig(rank=8, rslora=True)},
     "lora with magnitudes": {"vision": "lora", "lora": LoraConfig(rank=4, dora=True)},
+    "lora with vision, projector frozen": {"vision": "full"},
 }
 """Kinds of adapters, as changes to `lora_config`."""
 
@@ -67,8 +68,9 @@ def answers(model: AestheticModel, batch: Batch) -> list[torch.Tensor]:
     return found if outputs.bins is None else [*found, outputs.bins]
 
 
-def save_base(folder: Path, texts: list[str]) -> Path:
-    save_model(build_tiny(texts), folder)
+def save_base(folder: Path, texts: list[str], family: str | None = None) -> Path:
+    """A model folder to start from: the usual tiny one, or that of a family."""
+    save_model(build_family_tiny(family, texts) if family else build_tiny(texts), folder)
     return folder
 
 
