@@ -20,7 +20,7 @@ from artimuse.models.folder import (
     load_model,
     read_info,
 )
-from artimuse.models.freezing import freeze, frozen_modules, run_without_graph
+from artimuse.models.freezing import freeze, freeze_unread, frozen_modules, run_without_graph
 from artimuse.models.info import ModelInfo
 from artimuse.models.lora import add_lora, merge_adapter, require_same_settings, tuning_of
 from artimuse.models.parts import Tuning
@@ -64,6 +64,7 @@ def build_model(
         assert config.base is not None
         model = _from_base(config, info, seed=seed, dtype=dtype)
     tuning = _tune(config, model, seed=seed + 2)
+    freeze_unread(model.transformers_model, model.family)
     model.frozen = tuple(frozen_modules(model.transformers_model, model.family, tuning))
     run_without_graph(model.frozen)
     return model.train()

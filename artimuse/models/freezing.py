@@ -7,6 +7,7 @@ recomputed and back-propagated through (23 to 60 % more work at a megapixel).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from types import MethodType
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from artimuse.models.parts import Tuning, part_modules
+from artimuse.models.parts import Tuning, part_modules, plain_name
 
 
 def frozen_modules(model: nn.Module, family: Any, tuning: Tuning) -> list[nn.Module]:
@@ -33,6 +34,16 @@ def freeze(model: nn.Module, family: Any, tuning: Tuning) -> None:
     """No parameter of the frozen parts requires a gradient; for full tuning, where PEFT does not see to it."""
     for module in part_modules(model, family, tuning.parts("frozen")).values():
         module.requires_grad_(False)
+
+
+def freeze_unread(model: Any, family: Any) -> None:
+    """What no output depends on is not trained: it has no gradient, and data parallel would wait for one."""
+    unread = family.unread(model.config)
+    if unread is None:
+        return
+    for name, parameter in model.named_parameters():
+        if re.fullmatch(unread, plain_name(name)):
+            parameter.requires_grad_(False)
 
 
 def run_without_graph(modules: Iterable[nn.Module]) -> None:

@@ -52,7 +52,7 @@ class Tuning:
 
 def part_of(name: str, family: Any) -> Part:
     """The part that a module or parameter belongs to, by its name in the aesthetic or transformers model."""
-    pieces = name.replace(_WRAPPED, "").replace(_ORIGINAL, "").split(".")
+    pieces = plain_name(name).split(".")
     best: tuple[int, Part] = (0, "other")
     for key, part in _part_names(family):
         words = key.split(".")
@@ -62,6 +62,11 @@ def part_of(name: str, family: Any) -> Part:
         if inside and len(words) > best[0]:
             best = (len(words), part)
     return best[1]
+
+
+def plain_name(name: str) -> str:
+    """A name without what PEFT puts into it around modules that are trained fully."""
+    return name.replace(_WRAPPED, "").replace(_ORIGINAL, "")
 
 
 def _part_names(family: Any) -> list[tuple[str, Part]]:

@@ -146,3 +146,22 @@ def test_what_cannot_be_asked_for_together(base: Path) -> None:
             ConfigError, match=rf"model\.lora\.{key}: .* no part of the {part} model"
         ):
             build_model(lora_config(base, vision="lora", lora=lora), seed=0)
+
+
+@pytest.mark.parametrize("changes", [{"tuning": "full"}, {"vision": "full"}, {"vision": "lora"}])
+def test_everything_that_is_trained_takes_part(
+    changes: dict[str, Any], base: Path, batch_for: Callable[..., Batch]
+) -> None:
+    """A parameter that no output depends on would stop data parallel in its second step."""
+    model = build_model(lora_config(base, **changes), seed=0).train()
+    outputs = model(batch_for(model))
+    (
+        outputs.text_logits.float().pow(2).mean() + outputs.scores.mean() + outputs.spreads.mean()
+    ).backward()
+    assert not [name for name, p in model.trainable().items() if p.grad is None]
+    if changes == {"tuning": "full"}:
+        unread = {name for name, p in model.named_parameters() if not p.requires_grad}
+        depth = model.transformers_model.config.vision_config.to_dict().get("num_hidden_layers")
+        behind = (f".encoder.layers.{(depth or 0) - 1}.", ".post_layernorm.")
+        assert bool(unread) == (model.family.name == "llava")
+        assert all(any(part in name for part in behind) for name in unread)

@@ -1,4 +1,4 @@
-"""One bf16 step with a learning rate whose updates round away in bf16: a function, and one of two processes.
+"""Two bf16 steps with a learning rate whose updates round away in bf16: a function, and one of two processes.
 
 torchrun --nproc-per-node 2 tests/training/small_updates.py BASE IMAGES KIND OUTPUT
 """
@@ -25,7 +25,7 @@ from artimuse.training.optimizer import build_optimizer, set_lr
 from artimuse.training.setup import base_dtype
 from artimuse.training.step import train_step
 
-LR = 1e-6
+LR, STEPS = 1e-6, 2  # data parallel shows in the second step what got no gradient in the first
 KINDS: dict[str, dict[str, Any]] = {
     "lora": {"tuning": "lora", "lora": LoraConfig(dropout=0.0), "vision": "full", "projector": "full"},
     "full": {"tuning": "full"},
@@ -33,8 +33,8 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def small_step(base: str, images: Path, kind: str) -> dict[str, torch.Tensor]:
-    """Trainable parameters before and after one step, as `before|name` and `after|name`."""
-    settings = TrainConfig(steps=1, lr=LR, warmup_frac=0.0, precision="bf16")
+    """Trainable parameters before and after the steps, as `before|name` and `after|name`."""
+    settings = TrainConfig(steps=STEPS, lr=LR, warmup_frac=0.0, precision="bf16")
     accelerator = build_accelerator(settings)
     config = ModelConfig(base=base, **KINDS[kind])
     model = build_model(config, seed=0, dtype=base_dtype(config, settings)).train()
@@ -43,7 +43,7 @@ def small_step(base: str, images: Path, kind: str) -> dict[str, torch.Tensor]:
             if ".lora_B." in name:
                 parameter.add_(0.1)
     before = {f"before|{name}": p.detach().clone() for name, p in model.trainable().items()}
-    order = Order([toy.mixed_units(images)], weights=[1], batch_images=10, seed=0, steps=1)
+    order = Order([toy.mixed_units(images)], weights=[1], batch_images=10, seed=0, steps=STEPS)
     collate = Collator(model.family, protocol=protocol("plain"), aspects=["overall"], datasets=[])
     steps = StepDataset(
         order, collate, seed=0, accumulation=1,
@@ -52,9 +52,9 @@ def small_step(base: str, images: Path, kind: str) -> dict[str, torch.Tensor]:
     bare = build_optimizer(model, settings)
     set_lr(bare, 1.0)
     wrapped, optimizer = accelerator.prepare(model, bare)
-    train_step(
-        wrapped, optimizer, Objective(ObjectiveConfig()), steps[0], accelerator, seed=0, clip=1.0
-    )
+    objective = Objective(ObjectiveConfig())
+    for step in range(STEPS):
+        train_step(wrapped, optimizer, objective, steps[step], accelerator, seed=0, clip=1.0)
     return before | {f"after|{name}": p.detach() for name, p in model.trainable().items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,11 +30,6 @@ def _fresh_accelerate():
     toy.reset_accelerate()
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    return save_base(tmp_path, "internvl")
-
-
 def save_base(tmp_path: Path, family: str) -> Path:
     scratch = toy.SCRATCH.model_copy(update={"family": family, "vision_layers": 2})
     config = ModelConfig(scratch=scratch, readout=ReadoutConfig(hidden=16))
@@ -52,15 +48,17 @@ def check(found: dict[str, torch.Tensor]) -> None:
     for name, tensor in before.items():
         assert tensor.dtype == after[name].dtype == torch.float32, name
         change = after[name] - tensor
-        assert change.abs().max() <= 2 * small_updates.LR
+        assert change.abs().max() <= 2 * small_updates.STEPS * small_updates.LR
         if change.any():
             moved.add(name)
         lost += int((tensor.bfloat16() == after[name].bfloat16()).sum())
         all_of_them += tensor.numel()
     # The comparison means something: in bf16 nearly no weight would be another one, but for zeros.
     assert lost > 0.95 * all_of_them
-    # Embeddings of tokens that do not occur have no gradient; nor does what softmax does not see.
-    still = {name for name in before.keys() - moved if not name.endswith("k_proj.bias")}
+    # Softmax does not see a bias of keys; what Qwen3-VL adds to image tokens behind the last layer of two
+    # is not read either.
+    blind = r".*(k_proj\.bias|deepstack_merger_list\.(modules_to_save\.default\.)?1\..*)"
+    still = {name for name in before.keys() - moved if not re.fullmatch(blind, name)}
     assert not still, still
 
 
@@ -71,14 +69,15 @@ def test_small_updates_are_kept(kind: str, family: str, tmp_path: Path) -> None:
     check(small_updates.small_step(str(base), tmp_path, kind))
 
 
-@pytest.mark.parametrize("kind", small_updates.KINDS)
-def test_small_updates_are_kept_by_two_processes(kind: str, base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "family"), [("lora", "qwen3_vl"), ("full", "llava")])
+def test_small_updates_are_kept_by_two_processes(kind: str, family: str, tmp_path: Path) -> None:
+    base = save_base(tmp_path, family)
     output = tmp_path / "found.safetensors"
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
          "--master-port", str(30500 + os.getpid() % 1000 + len(kind)),
          small_updates.__file__, str(base), str(tmp_path), kind, str(output)],
-        check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
+        check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     first, second = (load_file(f"{output}.{rank}") for rank in range(2))
     check(first)

@@ -73,6 +73,11 @@ class ChatFamily(ABC):
         self._end = [self.token_id(self.block_end)] if self.block_end else []
         self._make_caches()
 
+    def unread(self, config: Any) -> str | None:
+        """Regular expression over names of parameters that no output of the model depends on, or None."""
+        del config
+        return None
+
     @abstractmethod
     def image_tokens(self, size: tuple[int, int]) -> int:
         """Image tokens of an image of (width, height)."""

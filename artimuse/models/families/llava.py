@@ -89,6 +89,15 @@ class LlavaFamily(TileFamily):
             images=images,
         )
 
+    def unread(self, config: Any) -> str | None:
+        """CLIP's layers behind the one whose features are taken (the last but one), and its last norm."""
+        layers = config.vision_feature_layer
+        depth = config.vision_config.num_hidden_layers
+        # Of depth + 1 hidden states the first is the embedding.
+        read = max(n % (depth + 1) for n in (layers if isinstance(layers, list) else [layers]))
+        behind = "|".join(str(n) for n in range(read, depth)) or "none"
+        return rf".*vision_tower\.(vision_model\.)?(post_layernorm|encoder\.layers\.({behind}))\..*"
+
 
 def _processor_fit(image_processor: Any, side: int) -> str:
     """How a CLIP or LLaVA image processor brings an image to a tile of `side` pixels."""
