@@ -296,16 +296,22 @@ def is_model_folder(path: str | Path) -> bool:
     return (Path(path) / INFO_FILE).is_file()
 
 
-def check_base(info: ModelInfo, folder: Path) -> None:
-    """Raise ValueError when the base of an adapter is gone or is not the one it was trained on."""
+def require_base(info: ModelInfo, folder: Path) -> None:
+    """Raise ValueError when the base of an adapter, a folder, is gone."""
     assert info.base is not None
-    if info.base_sha256 is None:
-        return
-    if not Path(info.base).is_dir():
+    if info.base_sha256 is not None and not Path(info.base).is_dir():
         raise ValueError(
             f"{folder}: its base model {info.base!r} is not there: put it back, or correct `base` in "
             f"{folder / INFO_FILE} and base_model_name_or_path in adapter_config.json"
         )
+
+
+def check_base(info: ModelInfo, folder: Path) -> None:
+    """Raise ValueError when the base of an adapter is gone or is not the one it was trained on."""
+    require_base(info, folder)
+    assert info.base is not None
+    if info.base_sha256 is None:
+        return
     found = weights_sha256(info.base)
     if found != info.base_sha256:
         raise ValueError(

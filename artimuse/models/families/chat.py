@@ -79,6 +79,10 @@ class ChatFamily(ABC):
         return None
 
     @abstractmethod
+    def processor_settings(self, config: Any) -> dict[str, Any]:
+        """transformers' own processor: `processor_class`, and what it is built with beside its parts."""
+
+    @abstractmethod
     def image_tokens(self, size: tuple[int, int]) -> int:
         """Image tokens of an image of (width, height)."""
 

@@ -89,6 +89,16 @@ class LlavaFamily(TileFamily):
             images=images,
         )
 
+    def processor_settings(self, config: Any) -> dict[str, Any]:
+        """What transformers' own processor is built with; CLIP has a class token before the patches."""
+        return {
+            "processor_class": "LlavaProcessor",
+            "patch_size": config.vision_config.patch_size,
+            "vision_feature_select_strategy": config.vision_feature_select_strategy,
+            "num_additional_image_tokens": 1,
+            "image_token": IMAGE,
+        }
+
     def unread(self, config: Any) -> str | None:
         """CLIP's layers behind the one whose features are taken (the last but one), and its last norm."""
         layers = config.vision_feature_layer
