@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,23 @@ def test_plain_transformers_gives_the_same_logits(
     assert torch.allclose(ours, theirs, atol=1e-4)
     # Not for want of a difference: the base says something else.
     assert (ours - logits(plain(base), model.family, batch)).abs().max() > 1e-2
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+def test_a_4_bit_base_is_written_with_the_values_that_it_was_trained_on(
+    tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
+) -> None:
+    base = save_base(tmp_path / "base", texts)
+    model = disturb(build_model(lora_config(base, quantization="4bit"), seed=3))
+    save_model(model, tmp_path / "model")
+    export_model(tmp_path / "model", tmp_path / "exported")
+    assert read_info(tmp_path / "exported").quantization == "none"
+    assert "quantization" not in (tmp_path / "exported" / "config.json").read_text()
+    batch = batch_for(model)
+    ours = logits(model.transformers_model, model.family, batch)
+    assert torch.allclose(
+        ours, logits(plain(tmp_path / "exported"), model.family, batch), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
