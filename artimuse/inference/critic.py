@@ -9,15 +9,23 @@ the rows of a batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from artimuse.data.images import read_image
+from artimuse.data.images import ImageSource, read_image
 from artimuse.data.tree import Conversation, shared_prefix
 from artimuse.models.aesthetic import AestheticModel
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was written, and whether the limit of new tokens cut it off."""
+
+    text: str
+    cut: bool
 
 
 class Critic:
@@ -29,13 +37,20 @@ class Critic:
         self.family = model.family
 
     def answer(
-        self, image: Path, questions: Sequence[str], *, max_new_tokens: int = 128
+        self, image: ImageSource, questions: Sequence[str], *, max_new_tokens: int = 128
     ) -> list[str]:
         """One answer per question; an answer that reaches `max_new_tokens` ends there.
 
         Raises:
             ImageError: for an image that cannot be read.
         """
+        written = self.write(image, questions, max_new_tokens=max_new_tokens)
+        return [answer.text for answer in written]
+
+    def write(
+        self, image: ImageSource, questions: Sequence[str], *, max_new_tokens: int = 128
+    ) -> list[Answer]:
+        """As `answer`, and says of each answer whether it was cut off."""
         if not questions:
             return []
         picture = read_image(image)
@@ -44,7 +59,12 @@ class Critic:
         pixels = self.family.collate_images([self.family.pixels(picture)])
         with torch.inference_mode():
             rows = self._decode(prompts, pixels, max_new_tokens)
-        return [self.family.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+        decode = self.family.tokenizer.decode
+        # A row ends before the token that ends the turn: one that is full never came to it.
+        return [
+            Answer(decode(row, skip_special_tokens=True).strip(), len(row) >= max_new_tokens)
+            for row in rows
+        ]
 
     def _decode(
         self, prompts: list[list[int]], pixels: dict[str, Tensor], max_new_tokens: int

@@ -24,6 +24,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 
 from artimuse.config import ConfigError
 from artimuse.config.load import looks_local, suggest_path
@@ -109,15 +110,19 @@ def _not_to_be_had(name: str, setting: str, error: Exception) -> str:
     else:
         found = f"is neither a folder here nor in the hub's cache ({constants.HF_HUB_CACHE})"
     place = f"models/{name.partition('/')[2]}"
+    cache = repo_folder_name(repo_id=name, repo_type="model")
     return (
         f"{setting}: {name!r} {found}, and the hub cannot be reached: {_unreachable(error)}. If a hub id is "
-        f"meant: run `hf download {name} --local-dir {place}` where there is a network, copy that folder "
-        f"here, and name it ({_named(setting, place)}). {folder}"
+        f"meant: where there is a network, run `hf download {name}` and copy {cache} from the cache there "
+        f"into the cache here; or run `hf download {name} --local-dir {place}`, copy that folder here, and "
+        f"name it: {_named(setting, place)}. {folder}"
     )
 
 
 def _named(setting: str, place: str) -> str:
-    return f"{setting} {place}" if setting.startswith("--") else f"{setting}={place}"
+    if setting.startswith("--"):
+        return f"{setting} {place}"
+    return f"{setting}({place!r})" if setting.startswith("artimuse.") else f"{setting}={place}"
 
 
 def _unreachable(error: Exception) -> str:

@@ -86,10 +86,13 @@ def test_a_hub_id_without_a_network_says_what_to_do(place: Path) -> None:
     assert str(place.parent / "cache") in said
     assert "the hub cannot be reached: HF_HUB_OFFLINE is set" in said
     assert f"`hf download {HUB_ID} --local-dir models/InternVL3-8B-hf`" in said
-    assert "(model.base=models/InternVL3-8B-hf)" in said
+    assert "name it: model.base=models/InternVL3-8B-hf." in said
+    assert "copy models--OpenGVLab--InternVL3-8B-hf from the cache there" in said
     said = refused(model_folder, HUB_ID)
     assert said.startswith("--model: ")
-    assert "(--model models/InternVL3-8B-hf)" in said
+    assert "name it: --model models/InternVL3-8B-hf." in said
+    said = refused(model_folder, HUB_ID, setting="artimuse.load")
+    assert "name it: artimuse.load('models/InternVL3-8B-hf')." in said
 
 
 def test_a_connection_that_fails_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
