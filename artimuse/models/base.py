@@ -51,7 +51,7 @@ def base_folder(source: str | Path, *, weights: bool = True, setting: str = "mod
     if lacking is None:
         return folder
     if Path(source).is_dir():
-        raise ConfigError(f"{setting}: {folder}: {lacking}: copy it again, or name another folder")
+        raise ConfigError(f"{folder}: {lacking}: copy it again, or name another folder")
     raise ConfigError(
         f"{setting}: {str(source)!r} is only in part in the hub's cache ({folder}): {lacking}: run "
         f"`hf download {source}` where there is a network"
@@ -146,7 +146,7 @@ def _lacking(folder: Path, *, weights: bool) -> str | None:
         )
     if not weights:
         return None
-    found = {path.name for path in folder.glob("*.safetensors")}
+    found = {path.name for path in folder.glob("*.safetensors")} - {"readout.safetensors"}
     if not found:
         others = sorted(p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pth"))
         held = f"{', '.join(others[:3])}, which are pickles" if others else "none"

@@ -11,6 +11,7 @@ from transformers import AutoConfig
 
 from artimuse.config import ConfigError, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.base import base_folder
 from artimuse.models.folder import (
     assemble,
     is_model_folder,
@@ -69,14 +70,14 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
         does not say).
 
     Raises:
-        OSError, ValueError: for a base that is not there, or whose architecture is not known.
+        ValueError: for a base that is not there (ConfigError), or whose architecture is not known.
     """
     system = protocol(config.prompt).system
     if config.scratch is not None:
         family, backbone = scratch_family(config.scratch, texts, system)
     else:
         assert config.base is not None
-        backbone = AutoConfig.from_pretrained(config.base)
+        backbone = AutoConfig.from_pretrained(base_folder(config.base, weights=False))
         family = load_family(config.base, backbone, system)
     return family, getattr(backbone.get_text_config(), "max_position_embeddings", None)
 
@@ -85,11 +86,12 @@ def _from_base(
     config: ModelConfig, info: ModelInfo, *, seed: int, dtype: torch.dtype
 ) -> AestheticModel:
     assert config.base is not None
-    if not is_model_folder(config.base):
-        backbone = load_backbone(config.base, dtype)
-        family = load_family(config.base, backbone.config, protocol(config.prompt).system)
+    folder = base_folder(config.base)
+    if not is_model_folder(folder):
+        backbone = load_backbone(folder, dtype)
+        family = load_family(folder, backbone.config, protocol(config.prompt).system)
         return assemble(backbone, family, info, seed=seed + 1)
-    start = load_model(config.base, dtype=dtype)
+    start = load_model(folder, dtype=dtype)
     if start.info.tuning == "lora":
         raise ConfigError(
             f"model.base: {config.base} holds an adapter: expected a fully tuned model folder or a "
@@ -126,8 +128,9 @@ def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
 def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
     readout = config.readout
     if readout is None:
-        known = config.base is not None and is_model_folder(config.base)
-        readout = read_info(Path(config.base or "")).readout if known else ReadoutConfig()
+        folder = None if config.base is None else base_folder(config.base, weights=False)
+        known = folder is not None and is_model_folder(folder)
+        readout = read_info(folder).readout if folder and known else ReadoutConfig()
     return ModelInfo(
         base=_base_name(config) if config.base is not None else None,
         base_sha256=weights_sha256(config.base) if config.base is not None else None,

@@ -29,6 +29,7 @@ from transformers.utils import logging as transformers_logging
 
 from artimuse.config import ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.base import base_folder, model_folder
 from artimuse.models.families import FAMILIES
 from artimuse.models.info import ModelInfo
 from artimuse.models.readouts import ScoreLinks, build_readout
@@ -95,19 +96,19 @@ def _record(model: AestheticModel) -> dict[str, Any]:
 
 
 def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> AestheticModel:
-    """Load a model folder on the CPU, in evaluation mode; its ModelInfo is `model.info`.
+    """Load a model folder, or the hub id of one, on the CPU, in evaluation mode.
 
     Raises:
         ValueError: for a folder that is not a model folder or lacks some of its weights, a newer
-            format, or a base that changed.
+            format, or a base that changed. A ConfigError (which is one) where it, or its base, is absent.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     info = read_info(folder)
-    source = str(folder)
+    source: str | Path = folder
     if info.tuning == "lora":
         assert info.base is not None
-        source = info.base
         check_base(info, folder)
+        source = base_folder(info.base, setting=f"{folder / INFO_FILE}: base")
     backbone = load_backbone(source, dtype)
     if info.tuning == "lora":
         backbone = attach_adapter(backbone, folder)
@@ -125,17 +126,19 @@ def assemble(backbone: Any, family: Any, info: ModelInfo, *, seed: int = 0) -> A
     return AestheticModel(backbone, family, readout, links, info)
 
 
-def load_backbone(source: str, dtype: torch.dtype) -> Any:
+def load_backbone(source: str | Path, dtype: torch.dtype) -> Any:
     """A transformers image-text-to-text model from a folder or hub id, safetensors only.
 
     Raises:
+        ConfigError: for a base that is not there.
         ValueError: when weights are missing; transformers would draw them at random.
     """
+    folder = base_folder(source)
     transformers_logging.disable_progress_bar()
     # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
     # follows the checkpoint.
     loaded: Any = AutoModelForImageTextToText.from_pretrained(
-        source,
+        folder,
         dtype=dtype,
         attn_implementation="sdpa",
         use_safetensors=True,
@@ -171,7 +174,8 @@ def attach_adapter(backbone: Any, folder: Path) -> PeftModel:
 
 
 def load_family(source: str | Path, config: Any, system: str | None) -> Any:
-    """The family of a transformers configuration, with tokenizer and PIL image processor of a folder.
+    """The family of a transformers configuration, with tokenizer and PIL image processor of a folder or hub
+    id.
 
     Raises:
         ValueError: for an architecture that this project does not know.
@@ -181,8 +185,9 @@ def load_family(source: str | Path, config: Any, system: str | None) -> Any:
         raise ValueError(
             f"{source}: model_type {kind!r}: expected one of {', '.join(sorted(FAMILIES))}"
         )
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    image_processor = AutoImageProcessor.from_pretrained(source, backend="pil")
+    folder = base_folder(source, weights=False)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     return FAMILIES[kind](
         tokenizer, image_processor, tokens_per_image=config.image_seq_length, system=system
     )

@@ -162,7 +162,6 @@ def test_a_folder_is_itself(tiny_model: AestheticModel, tmp_path: Path) -> None:
     for call in (base_folder, model_folder):
         assert call(tmp_path / "model") == tmp_path / "model"
     (tmp_path / "model" / "model.safetensors").unlink()
-    (tmp_path / "model" / "readout.safetensors").unlink()
     assert base_folder(tmp_path / "model", weights=False) == tmp_path / "model"
     said = refused(base_folder, tmp_path / "model")
     assert "expected weights as *.safetensors, found none" in said
