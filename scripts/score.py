@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,21 +26,10 @@ from artimuse.inference.progress import Progress
 from artimuse.inference.score_file import ScoreFile, check_output, find_images
 
 if TYPE_CHECKING:
-    from artimuse.models.aesthetic import AestheticModel
+    from artimuse.inference.assess import Assessed
+    from artimuse.inference.stream import Broken
 
 BROKEN, WRONG_CALL, INTERRUPTED = 1, 2, 130
-
-
-@dataclass(slots=True)
-class Counts:
-    """Images, and texts that were cut off by --max-new-tokens."""
-
-    skipped: int
-    scored: int = 0
-    not_scored: int = 0
-    cut_texts: int = 0
-    seconds: float = 0.0
-    interrupted: bool = False
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def score(args: argparse.Namespace, images: Sequence[Path], asked: Asked) -> int:
     """Everything from the model to the last row."""
     # Imported here: a wrong call must not wait for torch.
-    from artimuse.inference.assess import check_asked, row_fields
+    from artimuse.inference.assess import assess, check_asked, row_fields
     from artimuse.inference.device import pick_device, pick_dtype
     from artimuse.inference.provenance import describe_run
     from artimuse.models.base import model_folder
@@ -70,53 +58,39 @@ def score(args: argparse.Namespace, images: Sequence[Path], asked: Asked) -> int
     check_asked(model.info, asked)
     meta = describe_run(model, folder, asked)
     with closing(ScoreFile(args.output, row_fields(model.info, asked), meta)) as output:
-        counts = _write_rows(args, model, images, asked, output)
-    mean_s = counts.seconds / max(counts.scored, 1)
+        waiting = [image for image in images if str(image) not in output.done]
+        progress = Progress(len(images), skipped=len(images) - len(waiting))
+        rows = assess(model, waiting, asked, device=device, batch_images=args.batch_images)
+        with closing(progress), closing(rows):
+            status = _write(rows, output, progress)
     print(
-        f"scored={counts.scored} not_scored={counts.not_scored} skipped={counts.skipped} "
-        f"cut_texts={counts.cut_texts} mean_s={mean_s:.3f} scale=0-100 "
+        f"{progress.summary()} scale=0-100 "
         f"read_out={model.info.readout.kind if model.info.readout else 'none'} "
         f"model={args.model} output={args.output}"
     )
-    if counts.interrupted:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
-    return BROKEN if counts.not_scored else 0
+    return status
 
 
-def _write_rows(
-    args: argparse.Namespace,
-    model: AestheticModel,
-    images: Sequence[Path],
-    asked: Asked,
-    output: ScoreFile,
-) -> Counts:
-    """Write the rows that are not there yet."""
-    from artimuse.inference.assess import assess
+def _write(
+    rows: Generator[Assessed | Broken, None, None], output: ScoreFile, progress: Progress
+) -> int:
+    """Write rows as they come; returns the exit status."""
     from artimuse.inference.stream import Broken
 
-    waiting = [image for image in images if str(image) not in output.done]
-    counts = Counts(skipped=len(images) - len(waiting))
-    with closing(Progress(len(images), done=counts.skipped)) as progress:
-        for note in output.notes:
-            progress.say(f"{args.output}: {note}")
-        rows = assess(model, waiting, asked, device=args.device, batch_images=args.batch_images)
-        try:
-            with closing(rows):
-                for one in rows:
-                    if isinstance(one, Broken):
-                        progress.say(f"not scored: {one.reason}")
-                        output.not_scored(str(one.image), one.reason)
-                        counts.not_scored += 1
-                    else:
-                        output.write(one.row)
-                        counts.scored += 1
-                        counts.cut_texts += one.cut
-                    progress.step()
-        except KeyboardInterrupt:
-            counts.interrupted = True
-        counts.seconds = progress.elapsed_s
-    return counts
+    for note in output.notes:
+        progress.say(f"{output.path}: {note}")
+    try:
+        for one in rows:
+            if isinstance(one, Broken):
+                output.not_scored(str(one.image), one.reason)
+                progress.no_row(one.reason)
+            else:
+                output.write(one.row)
+                progress.row(cut_texts=one.cut)
+    except KeyboardInterrupt:
+        progress.say("interrupted: the same command goes on from here")
+        return INTERRUPTED
+    return BROKEN if progress.not_scored else 0
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
