@@ -79,6 +79,8 @@ class Outputs:
     text_logits: Tensor  # (S,V)
     scores: Tensor  # (Q) float32, 0-100: the one latent score
     linked: Tensor  # (Q) float32, 0-100: the score on its data set's scale (= scores without links)
+    spreads: Tensor | None = None  # (Q) float32, 0-100: standard deviation of the latent score
+    linked_spreads: Tensor | None = None  # (Q) float32: the same on the data set's scale
     bins: Tensor | None = None  # (Q,K) float32 log-probabilities
     pair_scores: Tensor | None = None  # (P,2) float32, 0-100
 

@@ -72,7 +72,6 @@ def _reader(config: Config, texts: Sequence[str]) -> Reader | str:
     """How the recipe's model reads: its tokenizer and image preprocessing; or why they cannot be had."""
     from artimuse.data.checks.report.tokens import Reader
     from artimuse.models.build import build_family
-    from artimuse.prompts import protocol
 
     name = config.model.base or "a model from scratch"
     try:
@@ -80,8 +79,7 @@ def _reader(config: Config, texts: Sequence[str]) -> Reader | str:
     except (OSError, ValueError) as error:  # a hub name without a network, for one
         return f"{name}: {error}"
     decode = partial(family.tokenizer.decode, clean_up_tokenization_spaces=False)
-    wording = protocol(config.model.prompt)
-    return Reader(name, family, decode, protocol=wording, max_positions=max_positions)
+    return Reader(name, family, decode, protocol=family.protocol, max_positions=max_positions)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

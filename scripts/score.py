@@ -64,8 +64,7 @@ def score(args: argparse.Namespace, images: Sequence[Path], asked: Asked) -> int
         with closing(progress), closing(rows):
             status = _write(rows, output, progress)
     print(
-        f"{progress.summary()} scale=0-100 "
-        f"read_out={model.info.readout.kind if model.info.readout else 'none'} "
+        f"{progress.summary()} scale=0-100 read_out={model.info.readout_kind} "
         f"model={args.model} output={args.output}"
     )
     return status

@@ -42,6 +42,10 @@ TINY = ScratchConfig(
     image_size=56, vision_width=32, vision_layers=1, vision_heads=2,
     language_width=32, language_layers=2, language_heads=4, key_value_heads=2, vocabulary=400,
 )  # fmt: skip
+FAMILIES = ("internvl", "llava", "qwen2_5_vl", "qwen3_vl")
+# Two vision layers, so that Qwen2.5-VL has one with windows and one without; several rows and columns of
+# tokens, so that positions on more than one axis differ.
+TINY_FAMILY = TINY.model_copy(update={"image_size": 112, "vision_layers": 2})
 ATTRIBUTE = protocol("plain").attribute
 
 
@@ -74,6 +78,16 @@ def texts() -> list[str]:
 def tiny_model(texts: list[str]) -> AestheticModel:
     """A fresh tiny InternVL with a regression read-out, in evaluation mode."""
     return build_tiny(texts)
+
+
+@pytest.fixture(params=FAMILIES)
+def family_model(request: pytest.FixtureRequest, texts: list[str]) -> AestheticModel:
+    """A fresh tiny model of each family, with a regression read-out, in evaluation mode."""
+    return build_family_tiny(request.param, texts)
+
+
+def build_family_tiny(family: str, texts: list[str], **changes: object) -> AestheticModel:
+    return build_tiny(texts, scratch=TINY_FAMILY.model_copy(update={"family": family}), **changes)
 
 
 def build_tiny(texts: list[str], **changes: object) -> AestheticModel:

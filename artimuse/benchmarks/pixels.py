@@ -22,8 +22,8 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2Im
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from artimuse.benchmarks.load import Row, spread
-from artimuse.models.families.internvl import squash
 from artimuse.models.families.qwen_pixels import QwenPixels
+from artimuse.models.families.tiles import tile
 
 SIZE = (1000, 750)
 """Width and height of the made-up photographs: no multiple of a patch, so that every family resizes."""
@@ -46,7 +46,7 @@ def pixel_rates(*, images: int, repeats: int) -> Iterator[Row]:
 def _families() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
     """Name, our preparation, and the processor with the settings that the family ships."""
     internvl = GotOcr2ImageProcessorPil(size={"height": 448, "width": 448}, crop_to_patches=False)
-    yield "internvl", lambda image: squash(image, (448, 448)), internvl
+    yield "internvl", lambda image: tile(image, 448, "squash", (0, 0, 0)), internvl
     patch16 = {"patch_size": 16, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     for family, settings in (("qwen2_5_vl", {}), ("qwen3_vl", patch16)):
         processor = Qwen2VLImageProcessorPil(**settings)

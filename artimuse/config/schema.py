@@ -25,12 +25,15 @@ from artimuse.config.sources import (
 
 ScoreLossName = Literal["l1", "huber", "mse", "cross_entropy"]
 RankLossName = Literal["bradley_terry"]
-ReadoutKind = Literal["regression", "bins"]
-PromptName = Literal["plain"]
+ReadoutKind = Literal["regression", "tokens", "levels", "bins"]
+PromptName = Literal["plain", "artimuse", "unipercept", "llava_v1"]
+FamilyName = Literal["internvl", "llava", "qwen2_5_vl", "qwen3_vl"]
 
 # Which score losses a read-out's output admits: all give a score, only some a distribution over bins.
 READOUT_LOSSES: dict[str, tuple[str, ...]] = {
     "regression": ("l1", "huber", "mse"),
+    "tokens": ("l1", "huber", "mse", "cross_entropy"),
+    "levels": ("l1", "huber", "mse", "cross_entropy"),
     "bins": ("l1", "huber", "mse", "cross_entropy"),
 }
 
@@ -96,9 +99,11 @@ class DataConfig(Section):
 
 
 class ScratchConfig(Section):
-    """A small InternVL of the real architecture with random weights and a tokenizer of its own."""
+    """A small model of a real architecture with random weights and a tokenizer of its own."""
 
+    family: FamilyName = "internvl"
     image_size: int = Field(default=112, gt=0, multiple_of=28)
+    """Width and height of a tile; of the Qwen-VL families the square root of the most pixels of an image."""
     vision_width: int = Field(default=96, gt=0)
     vision_layers: int = Field(default=3, gt=0)
     vision_heads: int = Field(default=4, gt=0)
@@ -109,11 +114,11 @@ class ScratchConfig(Section):
     vocabulary: int = Field(default=800, ge=300)
     """Size of the byte-level BPE vocabulary trained on the training texts (special tokens included)."""
     layer_scale: float = Field(default=0.1, gt=0)
-    """Start of the vision tower's layer scales; InternViT's .1 is for towers that are trained for long."""
+    """InternVL: start of the vision tower's layer scales; InternViT's .1 is for towers trained for long."""
     position_range: float = Field(default=1.0, ge=0)
-    """Standard deviation of the vision tower's position embeddings at the start (transformers: 0)."""
+    """InternVL: standard deviation of the tower's position embeddings at the start (transformers: 0)."""
     detail_gain: float = Field(default=4.0, ge=0)
-    """Half of the patch filters start without a mean and this much larger; 0 leaves all as drawn."""
+    """InternVL: half of the patch filters start without a mean and this much larger; 0: all as drawn."""
     initializer_range: float = Field(default=0.08, gt=0)
     """Decides what a small model learns in minutes: transformers' .02 stays far behind."""
 
@@ -139,9 +144,34 @@ class ScratchConfig(Section):
 class ReadoutConfig(Section):
     kind: ReadoutKind = "regression"
     hidden: int = Field(default=256, gt=0)
-    """Width of the float32 MLP."""
+    """Width of the float32 MLP of `regression` and `bins`."""
     bins: int = Field(default=10, ge=2)
     """Bins of the `bins` read-out."""
+    words: Annotated[list[str], AfterValidator(different)] | None = Field(
+        default=None, min_length=2
+    )
+    """Vocabulary entries of `tokens` and `levels`, lowest score first; None is ArtiMuse's 101 score tokens,
+    and bad, poor, fair, good, excellent."""
+
+    @model_validator(mode="after")
+    def _words(self) -> ReadoutConfig:
+        if self.words is not None and self.kind not in ("tokens", "levels"):
+            raise ValueError(
+                f"words: a {self.kind!r} read-out has none; expected kind 'tokens' or 'levels'"
+            )
+        return self
+
+
+class ImagesConfig(Section):
+    """How an image is brought to the size that the model sees."""
+
+    fit: Literal["squash", "pad", "crop", "keep"] | None = None
+    """squash: to a square, the aspect ratio is lost (InternVL's tile, and ArtiMuse's). pad: to a square with
+    the mean colour. crop: the centre (CLIP). keep: the aspect ratio (Qwen-VL). None is what the model's own
+    image processor does."""
+    min_pixels: int | None = Field(default=None, gt=0)
+    max_pixels: int | None = Field(default=None, gt=0)
+    """Qwen-VL: an image is resized to at least and at most so many pixels; None is its processor's setting."""
 
 
 class LoraConfig(Section):
@@ -167,7 +197,9 @@ class ModelConfig(Section):
         default=["overall"], min_length=1
     )
     """What the model scores; one read-out output each."""
-    prompt: PromptName = "plain"
+    prompt: PromptName | None = None
+    """How the model is spoken to (artimuse/prompts.py); None is what a base was trained with, else `plain`."""
+    images: ImagesConfig = ImagesConfig()
     links: bool = True
     """Learn an affine link per data set where several have score labels."""
 

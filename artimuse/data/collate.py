@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ class _Placed:
 
     item: Item
     tree: Tree
-    pixels: list[Tensor]
+    pixels: list[Any]
     row: int = 0
     offset: int = 0
     number: int = 0
@@ -106,7 +106,8 @@ class Collator:
 
     def conversation(self, question: Question, image_tokens: Sequence[int]) -> Conversation:
         """One question, tokenized."""
-        prompt = self.family.prompt_ids(self.wording(question), image_tokens)
+        separator = self.protocol.score_separator if self._is_protocol_s(question) else None
+        prompt = self.family.prompt_ids(self.wording(question), image_tokens, separator=separator)
         if question.kind == "score":
             return Conversation(prompt, None)
         if question.answer is None:
@@ -117,16 +118,23 @@ class Collator:
 
     def wording(self, question: Question) -> str:
         """What is asked; a score question without a text of its own takes the protocol's."""
-        if question.text or question.kind != "score":
+        if not self._is_protocol_s(question):
             return question.text
         assert question.aspect is not None
         return self.protocol.score(question.aspect)
 
+    @staticmethod
+    def _is_protocol_s(question: Question) -> bool:
+        return question.kind == "score" and not question.text
+
     def _place(self, item: Item) -> _Placed:
         images = [read_image(path) for path in item.sample.images]
-        image_tokens = [self.family.image_tokens(image.size) for image in images]
+        sizes = [image.size for image in images]
+        image_tokens = [self.family.image_tokens(size) for size in sizes]
         tree = build_tree(
-            [self.conversation(question, image_tokens) for question in item.questions], self.family
+            [self.conversation(question, image_tokens) for question in item.questions],
+            self.family,
+            sizes,
         )
         return _Placed(item, tree, [self.family.pixels(image) for image in images])
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL.Image import Image
@@ -37,8 +37,12 @@ class Family(Protocol):
         """Image tokens of an image of (width, height)."""
         ...
 
-    def prompt_ids(self, question: str, image_tokens: Sequence[int]) -> list[int]:
-        """The tokenized conversation up to where the answer begins, image block(s) included."""
+    def prompt_ids(
+        self, question: str, image_tokens: Sequence[int], *, separator: str | None = None
+    ) -> list[int]:
+        """The tokenized conversation up to where the answer begins, image block(s) included.
+
+        `separator` is the text between image and question, None what the chat template writes there."""
         ...
 
     def answer_ids(self, answer: str) -> list[int]:
@@ -49,15 +53,17 @@ class Family(Protocol):
         """Index past the last token of the last image block."""
         ...
 
-    def prefix_positions(self, prefix_ids: Sequence[int]) -> np.ndarray:
-        """(A, len(prefix)) int64 position ids of a prefix."""
+    def prefix_positions(
+        self, prefix_ids: Sequence[int], sizes: Sequence[tuple[int, int]]
+    ) -> np.ndarray:
+        """(A, len(prefix)) int64 position ids of a prefix; sizes: (width, height) of its images."""
         ...
 
-    def pixels(self, image: Image) -> Tensor:
+    def pixels(self, image: Image) -> Any:
         """The preprocessed image as uint8; normalisation happens on the device."""
         ...
 
-    def collate_images(self, pixels: Sequence[Tensor]) -> dict[str, Tensor]:
+    def collate_images(self, pixels: Sequence[Any]) -> dict[str, Tensor]:
         """The model's image tensors, in the order of the image blocks."""
         ...
 
@@ -97,8 +103,13 @@ def shared_prefix(conversations: Sequence[Conversation]) -> int:
     return longest
 
 
-def build_tree(conversations: Sequence[Conversation], family: Family) -> Tree:
+def build_tree(
+    conversations: Sequence[Conversation], family: Family, sizes: Sequence[tuple[int, int]] = ()
+) -> Tree:
     """Lay the conversations about one image (or the images of one comparison) out as a tree.
+
+    Args:
+        sizes: (width, height) of the images, for a family whose positions depend on them.
 
     Raises:
         ValueError: for no conversation, an empty answer, or conversations that part before the image
@@ -114,7 +125,7 @@ def build_tree(conversations: Sequence[Conversation], family: Family) -> Tree:
             f"{block_end}: expected a chat template that puts the image before the question"
         )
     prefix = conversations[0].prompt[:length]
-    prefix_positions = family.prefix_positions(prefix)
+    prefix_positions = family.prefix_positions(prefix, sizes)
     restart = int(prefix_positions.max()) + 1
     ids, branch, steps = list(prefix), [0] * length, [0] * length
     supervised: list[int] = []

@@ -66,7 +66,7 @@ class RecipeEvaluation:
             self.folder,
             rows,
             benchmark="held-out data of the recipe",
-            protocol=protocol | {"read_out": model.info.readout.kind, "prompt": model.info.prompt,
+            protocol=protocol | {"read_out": model.info.readout_kind, "prompt": model.info.prompt,
                                  "preprocessing": model.family.preprocessing()},
             n_expected=n_expected,
             baselines=self._baselines(),

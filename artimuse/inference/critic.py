@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from torch import Tensor
 from transformers import DynamicCache
 
 from artimuse.data.images import ImageSource, read_image
 from artimuse.data.tree import Conversation, shared_prefix
-from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.aesthetic import AestheticModel, axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,8 @@ class Critic:
         picture = read_image(image)
         tokens = [self.family.image_tokens(picture.size)]
         prompts = [self.family.prompt_ids(question, tokens) for question in questions]
-        pixels = self.family.collate_images([self.family.pixels(picture)])
         with torch.inference_mode():
-            rows = self._decode(prompts, pixels, max_new_tokens)
+            rows = self.generate(prompts, [picture], max_new_tokens)
         decode = self.family.tokenizer.decode
         # A row ends before the token that ends the turn: one that is full never came to it.
         return [
@@ -66,16 +66,19 @@ class Critic:
             for row in rows
         ]
 
-    def _decode(
-        self, prompts: list[list[int]], pixels: dict[str, Tensor], max_new_tokens: int
+    def generate(
+        self, prompts: Sequence[list[int]], images: Sequence[Image.Image], max_new_tokens: int
     ) -> list[list[int]]:
-        """Greedy token ids per prompt, without the token that ends the turn."""
+        """Greedy token ids per tokenized prompt about the same images, without the end of the turn."""
         # At least one token of every prompt stays outside the prefix: it predicts the first answer token.
         shared = min(
             shared_prefix([Conversation(prompt, None) for prompt in prompts]),
             min(len(prompt) for prompt in prompts) - 1,
         )
-        cache = self._encode_prefix(prompts[0][:shared], pixels, rows=len(prompts))
+        prefix = prompts[0][:shared]
+        places = self.family.prefix_positions(prefix, [image.size for image in images])
+        pixels = self.family.collate_images([self.family.pixels(image) for image in images])
+        cache = self._encode_prefix(prefix, pixels, torch.from_numpy(places), rows=len(prompts))
         tails = [prompt[shared:] for prompt in prompts]
         widest = max(len(tail) for tail in tails)
         ids = torch.zeros(len(tails), widest, dtype=torch.int64)
@@ -84,16 +87,19 @@ class Critic:
             ids[row, widest - len(tail) :] = torch.tensor(tail)
             real[row, widest - len(tail) :] = 1
         mask = torch.cat([torch.ones(len(tails), shared, dtype=torch.int64), real], dim=1)
-        positions = shared + (real.cumsum(1) - 1).clamp(min=0)
+        positions = int(places.max()) + 1 + (real.cumsum(1) - 1).clamp(min=0)
+        positions = positions.expand(len(places), -1, -1)
         return self._greedy(cache, ids, mask, positions, max_new_tokens)
 
     def _encode_prefix(
-        self, prefix: list[int], pixels: dict[str, Tensor], *, rows: int
+        self, prefix: list[int], pixels: dict[str, Tensor], positions: Tensor, *, rows: int
     ) -> DynamicCache:
+        """Keys and values of a prefix; positions: (A, len(prefix))."""
         on_device = {name: tensor.to(self.device) for name, tensor in pixels.items()}
         cache = DynamicCache()
         self.model.transformers_model.model(
             input_ids=torch.tensor([prefix], device=self.device),
+            position_ids=axes(positions[:, None].to(self.device)),
             past_key_values=cache,
             use_cache=True,
             **self.family.model_inputs(on_device),
@@ -104,6 +110,7 @@ class Critic:
     def _greedy(
         self, cache: DynamicCache, ids: Tensor, mask: Tensor, positions: Tensor, limit: int
     ) -> list[list[int]]:
+        """ids, mask: (rows, tokens) after the prefix, and with it; positions: (A, rows, tokens)."""
         end = self.family.end_of_turn_id
         ids, mask, positions = (t.to(self.device) for t in (ids, mask, positions))
         model = self.model.transformers_model
@@ -113,7 +120,7 @@ class Critic:
             hidden = model.model(
                 input_ids=ids,
                 attention_mask=mask,
-                position_ids=positions,
+                position_ids=axes(positions),
                 past_key_values=cache,
                 use_cache=True,
             ).last_hidden_state
@@ -123,7 +130,7 @@ class Critic:
             written.append(token)
             if bool(done.all()):
                 break
-            ids, positions = token[:, None], positions[:, -1:] + 1
+            ids, positions = token[:, None], positions[:, :, -1:] + 1
             mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         rows = torch.stack(written, dim=1).tolist() if written else [[] for _ in ids]
         return [row[: row.index(end)] if end in row else row for row in rows]

@@ -134,10 +134,9 @@ class Scorer:
 
 def _spreads(outputs: Outputs) -> list[float | None]:
     """(Q) standard deviations; NaN is a read-out's word for none."""
-    spreads = getattr(outputs, "spreads", None)
-    if spreads is None:
+    if outputs.spreads is None:
         return [None] * len(outputs.scores)
-    return [None if math.isnan(one) else one for one in spreads.float().cpu().tolist()]
+    return [None if math.isnan(one) else one for one in outputs.spreads.float().cpu().tolist()]
 
 
 def likeliest_option(question: Question, logits: Tensor, family: Any) -> str:

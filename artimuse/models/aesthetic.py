@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
-from artimuse.models.readouts import BinsReadout, RegressionReadout, ScoreLinks
+from artimuse.models.readouts import Reading, Readout, ScoreLinks
 
 
 class AestheticModel(nn.Module):
@@ -22,7 +22,7 @@ class AestheticModel(nn.Module):
     Args:
         backbone: a transformers image-text-to-text model, or PEFT around one.
         family: normalises images on the device.
-        readout: hidden state -> score.
+        readout: hidden state -> score; None for a model that only answers.
         links: affine links per data set, or None.
         info: what the model folder records.
     """
@@ -31,14 +31,14 @@ class AestheticModel(nn.Module):
         self,
         backbone: nn.Module,
         family: Any,
-        readout: RegressionReadout | BinsReadout,
+        readout: Readout | None,
         links: ScoreLinks | None,
         info: ModelInfo,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.family = family
-        self.readout = readout
+        self.readout: Any = readout
         self.links = links
         self.info = info
 
@@ -55,28 +55,46 @@ class AestheticModel(nn.Module):
         # index_select: the prefix's last token is gathered once per branch, and the backward of
         # hidden[index] would then depend on the order of threads.
         text_logits = self.transformers_model.lm_head(hidden.index_select(0, batch.supervised))
-        scores, bins = self.read_out(hidden.index_select(0, batch.readouts), batch.aspect)
-        linked = self.links(scores, batch.dataset) if self.links is not None else scores
-        return Outputs(text_logits=text_logits, scores=scores, linked=linked, bins=bins)
+        read = self.read_out(hidden.index_select(0, batch.readouts), batch.aspect)
+        linked, linked_spreads = read.scores, read.spreads
+        if self.links is not None:
+            linked = self.links(linked, batch.dataset)
+            linked_spreads = self.links.spread(linked_spreads, batch.dataset)
+        return Outputs(
+            text_logits=text_logits,
+            scores=read.scores,
+            linked=linked,
+            spreads=read.spreads,
+            linked_spreads=linked_spreads,
+            bins=read.bins,
+        )
 
     def hidden_states(self, batch: Batch) -> Tensor:
         """(R*T, H) last hidden states."""
         model = self.transformers_model
-        positions = batch.positions[0] if len(batch.positions) == 1 else batch.positions
         hidden = model.model(
             input_ids=batch.input_ids,
             attention_mask=attention_mask(batch.tree, batch.branch),
-            position_ids=positions,
+            position_ids=axes(batch.positions),
             use_cache=False,
             **self.family.model_inputs(batch.images),
         ).last_hidden_state
         return hidden.flatten(0, 1)
 
-    def read_out(self, hidden: Tensor, aspect: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(Q,H) hidden states -> scores (Q) and log-probabilities (Q,K) or None, in float32."""
+    def read_out(self, hidden: Tensor, aspect: Tensor) -> Reading:
+        """(Q,H) hidden states -> their reading, in float32. Without a read-out Q is 0."""
+        if self.readout is None:
+            assert not len(hidden), "a model without a read-out was asked for a score"
+            nothing = hidden.new_zeros(0, dtype=torch.float32)
+            return Reading(nothing, nothing, None)
         with torch.autocast(device_type=hidden.device.type, enabled=False):
             return self.readout(hidden.float(), aspect)
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Trainable parameters by name."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+
+def axes(positions: Tensor) -> Tensor:
+    """(A,R,T) -> what transformers takes: (R,T) for a family of one position axis."""
+    return positions[0] if len(positions) == 1 else positions

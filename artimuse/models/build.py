@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig
 
-from artimuse.config import ConfigError, ModelConfig, ReadoutConfig
+from artimuse.config import ConfigError, ImagesConfig, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.folder import (
@@ -23,6 +23,7 @@ from artimuse.models.folder import (
 )
 from artimuse.models.info import ModelInfo
 from artimuse.models.lora import add_lora
+from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family, scratch_model
 from artimuse.prompts import protocol
 
@@ -48,8 +49,14 @@ def build_model(
     """
     info = _info(config, datasets)
     if config.scratch is not None:
-        system = protocol(config.prompt).system
-        backbone, family = scratch_model(config.scratch, texts, seed=seed, system=system)
+        backbone, family = scratch_model(
+            config.scratch,
+            texts,
+            seed=seed,
+            protocol=protocol(info.prompt),
+            images=info.images,
+            words=words_of(info.readout) if info.readout else (),
+        )
         model = assemble(backbone, family, info, seed=seed + 1)
     else:
         assert config.base is not None
@@ -72,13 +79,18 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
     Raises:
         ValueError: for a base that is not there (ConfigError), or whose architecture is not known.
     """
-    system = protocol(config.prompt).system
+    info = _info(config, ())
+    wording = protocol(info.prompt)
     if config.scratch is not None:
-        family, backbone = scratch_family(config.scratch, texts, system)
+        words = words_of(info.readout) if info.readout else ()
+        family, backbone = scratch_family(
+            config.scratch, texts, protocol=wording, images=info.images, words=words
+        )
     else:
         assert config.base is not None
-        backbone = AutoConfig.from_pretrained(base_folder(config.base, weights=False))
-        family = load_family(config.base, backbone, system)
+        folder = base_folder(config.base, weights=False)
+        backbone = AutoConfig.from_pretrained(folder)
+        family = load_family(folder, backbone, wording, info.images)
     return family, getattr(backbone.get_text_config(), "max_position_embeddings", None)
 
 
@@ -89,7 +101,7 @@ def _from_base(
     folder = base_folder(config.base)
     if not is_model_folder(folder):
         backbone = load_backbone(folder, dtype)
-        family = load_family(folder, backbone.config, protocol(config.prompt).system)
+        family = load_family(folder, backbone.config, protocol(info.prompt), info.images)
         return assemble(backbone, family, info, seed=seed + 1)
     start = load_model(folder, dtype=dtype)
     if start.info.tuning == "lora":
@@ -97,17 +109,24 @@ def _from_base(
             f"model.base: {config.base} holds an adapter: expected a fully tuned model folder or a "
             "transformers folder to start from"
         )
-    if start.info.prompt != config.prompt:
+    if start.info.prompt != info.prompt:
         raise ConfigError(
-            f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {config.prompt!r}"
+            f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {info.prompt!r}"
         )
-    if config.readout is None and start.info.aspects != info.aspects:
+    if config.readout is None and start.info.readout and start.info.aspects != info.aspects:
         raise ConfigError(
             f"model.aspects: {config.base} scores {list(start.info.aspects)}, found "
             f"{list(info.aspects)}: give model.readout to train a new read-out for them"
         )
-    model = assemble(start.backbone, start.family, info, seed=seed + 1)
+    family = start.family
+    if info.images != start.info.images:
+        family = load_family(
+            folder, start.transformers_model.config, protocol(info.prompt), info.images
+        )
+    model = assemble(start.backbone, family, info, seed=seed + 1)
     if start.info.readout == info.readout and start.info.aspects == info.aspects:
+        assert model.readout is not None
+        assert start.readout is not None
         model.readout.load_state_dict(start.readout.state_dict())
         _keep_links(model, start)
     return model.train()
@@ -126,20 +145,25 @@ def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
 
 
 def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
-    readout = config.readout
-    if readout is None:
-        folder = None if config.base is None else base_folder(config.base, weights=False)
-        known = folder is not None and is_model_folder(folder)
-        readout = read_info(folder).readout if folder and known else ReadoutConfig()
+    known = None
+    if config.base is not None:
+        folder = base_folder(config.base, weights=False)
+        known = read_info(folder) if is_model_folder(folder) else None
+    readout, prompt, images = config.readout, config.prompt, config.images
+    if known is not None:
+        readout, prompt = readout or known.readout, prompt or known.prompt
+        if images == ImagesConfig():
+            images = known.images
     return ModelInfo(
         base=_base_name(config) if config.base is not None else None,
         base_sha256=weights_sha256(config.base) if config.base is not None else None,
         tuning=config.tuning,
-        readout=readout,
+        readout=readout or ReadoutConfig(),
         aspects=tuple(config.aspects),
         # One data set needs no link: its scale is the latent score's.
         datasets=tuple(datasets) if config.links and len(datasets) > 1 else (),
-        prompt=config.prompt,
+        prompt=prompt or "plain",
+        images=images,
     )
 
 

@@ -27,17 +27,17 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTo
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.utils import logging as transformers_logging
 
-from artimuse.config import ReadoutConfig
+from artimuse.config import ImagesConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder, model_folder
-from artimuse.models.families import FAMILIES
+from artimuse.models.families import FAMILIES, ChatFamily
 from artimuse.models.info import ModelInfo
-from artimuse.models.readouts import ScoreLinks, build_readout
-from artimuse.prompts import protocol
+from artimuse.models.readouts import ScoreLinks, WordsReadout, build_readout, words_of
+from artimuse.prompts import PromptProtocol, protocol
 
 INFO_FILE, READOUT_FILE = "artimuse.json", "readout.safetensors"
 ADAPTER_FILE = "adapter_model.safetensors"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def save_model(model: AestheticModel, folder: Path) -> None:
@@ -55,11 +55,13 @@ def save_model(model: AestheticModel, folder: Path) -> None:
     model.family.tokenizer.save_pretrained(folder)
     model.family.image_processor.save_pretrained(folder)
     state = head_state(model)
-    save_file(state, folder / READOUT_FILE)
+    if state:
+        save_file(state, folder / READOUT_FILE)
     text = json.dumps(_record(model), indent=2, ensure_ascii=False)
     (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
-    _compare(folder, state, READOUT_FILE)
+    if state:
+        _compare(folder, state, READOUT_FILE)
     _compare(folder, *_trained_weights(model))
 
 
@@ -88,7 +90,8 @@ def _record(model: AestheticModel) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "family": model.family.name,
         **asdict(info),
-        "readout": info.readout.model_dump(),
+        "readout": info.readout.model_dump() if info.readout else None,
+        "images": info.images.model_dump(),
         "prompts": asdict(protocol(info.prompt)),
         "scale": {"low": 0, "high": 100, "unit": "points"},
         "preprocessing": model.family.preprocessing(),
@@ -112,16 +115,31 @@ def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Aes
     backbone = load_backbone(source, dtype)
     if info.tuning == "lora":
         backbone = attach_adapter(backbone, folder)
-    wording = protocol(info.prompt)
-    model = assemble(backbone, load_family(folder, backbone.config, wording.system), info)
-    _load_heads(model, load_file(_present(folder, READOUT_FILE)), folder)
+    family = load_family(folder, backbone.config, protocol(info.prompt), info.images)
+    model = assemble(backbone, family, info)
+    if head_state(model):
+        _load_heads(model, load_file(_present(folder, READOUT_FILE)), folder)
     return model.eval()
 
 
 def assemble(backbone: Any, family: Any, info: ModelInfo, *, seed: int = 0) -> AestheticModel:
-    """Backbone and family -> the aesthetic model with a fresh read-out and links as `info` says."""
-    hidden = backbone.config.get_text_config().hidden_size
-    readout = build_readout(info.readout, hidden=hidden, aspects=len(info.aspects), seed=seed)
+    """Backbone and family -> the aesthetic model with a fresh read-out and links as `info` says.
+
+    Raises:
+        ValueError: for words of a `tokens` or `levels` read-out that the vocabulary does not hold.
+    """
+    readout = None
+    if info.readout is not None:
+        head = backbone.get_output_embeddings()
+        readout = build_readout(
+            info.readout,
+            hidden=backbone.config.get_text_config().hidden_size,
+            aspects=len(info.aspects),
+            seed=seed,
+            bias=head.bias is not None,
+        )
+        if isinstance(readout, WordsReadout):
+            readout.start_from(head, family.word_ids(words_of(info.readout)))
     links = ScoreLinks(len(info.datasets)) if info.datasets else None
     return AestheticModel(backbone, family, readout, links, info)
 
@@ -173,23 +191,50 @@ def attach_adapter(backbone: Any, folder: Path) -> PeftModel:
     return adapted
 
 
-def load_family(source: str | Path, config: Any, system: str | None) -> Any:
+def load_family(
+    source: str | Path, config: Any, protocol: PromptProtocol, images: ImagesConfig | None = None
+) -> ChatFamily:
     """The family of a transformers configuration, with tokenizer and PIL image processor of a folder or hub
     id.
 
     Raises:
-        ValueError: for an architecture that this project does not know.
+        ValueError: for an architecture that this project does not know, or files that are not its own.
     """
     kind = config.model_type
     if kind not in FAMILIES:
         raise ValueError(
             f"{source}: model_type {kind!r}: expected one of {', '.join(sorted(FAMILIES))}"
         )
+    _only_full_attention(config, source)
     folder = base_folder(source, weights=False)
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = _processor_template(folder)
     image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    return FAMILIES[kind](
-        tokenizer, image_processor, tokens_per_image=config.image_seq_length, system=system
+    return FAMILIES[kind].from_config(
+        tokenizer, image_processor, config, protocol=protocol, images=images
+    )
+
+
+def _only_full_attention(config: Any, source: str | Path) -> None:
+    """Raise ValueError for sliding windows, which a tree's mask would widen without a word."""
+    kinds = set(getattr(config.get_text_config(), "layer_types", None) or ()) - {"full_attention"}
+    if kinds:
+        raise ValueError(
+            f"{source}: expected layers of full attention, found {', '.join(sorted(kinds))}: "
+            "the token tree needs full attention"
+        )
+
+
+def _processor_template(folder: Path) -> str:
+    """The chat template that a processor has and its tokenizer has not (llava-hf)."""
+    for name in ("chat_template.jinja", "chat_template.json"):
+        if (folder / name).is_file():
+            text = (folder / name).read_text(encoding="utf-8")
+            return text if name.endswith(".jinja") else json.loads(text)["chat_template"]
+    raise ValueError(
+        f"{folder}: expected a chat template (chat_template.jinja, chat_template.json, or in "
+        "tokenizer_config.json), found none"
     )
 
 
@@ -208,6 +253,11 @@ def read_info(folder: Path) -> ModelInfo:
 
 
 def _info(record: dict[str, Any], path: Path) -> ModelInfo:
+    if record["format_version"] < FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format version {record['format_version']}, from before read-outs had a spread; this "
+            f"version of artimuse reads {FORMAT_VERSION}: train the model again"
+        )
     if record["format_version"] > FORMAT_VERSION:
         raise ValueError(
             f"{path}: format version {record['format_version']}; this version of artimuse reads up to "
@@ -217,10 +267,11 @@ def _info(record: dict[str, Any], path: Path) -> ModelInfo:
         base=record["base"],
         base_sha256=record["base_sha256"],
         tuning=record["tuning"],
-        readout=ReadoutConfig(**record["readout"]),
+        readout=ReadoutConfig(**record["readout"]) if record["readout"] else None,
         aspects=tuple(record["aspects"]),
         datasets=tuple(record["datasets"]),
         prompt=record["prompt"],
+        images=ImagesConfig(**record["images"]),
     )
 
 

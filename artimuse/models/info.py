@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from artimuse.config import ReadoutConfig
+from artimuse.config import ImagesConfig, ReadoutConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +12,21 @@ class ModelInfo:
     """The parts of artimuse.json that are not derived from the family.
 
     base: folder or hub id that training started from, None from scratch. base_sha256: hash of its weights
-    where it is a folder. aspects: what the read-out scores, in its order. datasets: in the order of the
-    links, empty without links. prompt: name of the prompt protocol.
+    where it is a folder. readout: None for a model that only answers, which has no aspects. aspects: what the
+    read-out scores, in its order. datasets: in the order of the links, empty without links. prompt: name of
+    the prompt protocol. images: how an image is brought to the model's size.
     """
 
     base: str | None
     base_sha256: str | None
     tuning: str
-    readout: ReadoutConfig
+    readout: ReadoutConfig | None
     aspects: tuple[str, ...]
     datasets: tuple[str, ...]
     prompt: str
+    images: ImagesConfig = field(default_factory=ImagesConfig)
+
+    @property
+    def readout_kind(self) -> str | None:
+        """regression, tokens, levels or bins; None without a read-out."""
+        return self.readout.kind if self.readout is not None else None

@@ -20,7 +20,7 @@ from torch import Tensor
 from artimuse.batch import Batch, Counts, Outputs
 from artimuse.config.schema import ObjectiveConfig
 from artimuse.objectives.rank import RANK_LOSSES
-from artimuse.objectives.score import SCORE_LOSSES
+from artimuse.objectives.score import SCORE_LOSSES, SPREAD_WEIGHT, spread_loss
 from artimuse.objectives.text import text_loss
 
 
@@ -70,18 +70,21 @@ class Objective:
         with_score = c.score > 0 and counts.readouts > 0
         with_rank = c.rank > 0 and counts.pairs > 0
 
-        zero = connected_zero(outputs.scores, outputs.linked, outputs.bins, outputs.pair_scores)
+        zero = connected_zero(
+            outputs.scores, outputs.linked, outputs.spreads, outputs.bins, outputs.pair_scores
+        )
         # The logits are tied in only where the text loss does not do it: their gradient is large.
         text = zero if with_text else zero + connected_zero(outputs.text_logits)
-        score = rank = zero
+        score = rank = spread = zero
         if with_text:
             text = text + text_loss(outputs, batch)[0] / counts.tokens
         if with_score:
             score = score + self._score_loss(outputs, batch)[0] / counts.readouts
+            spread = spread_loss(outputs, batch)[0] / counts.readouts
         if with_rank:
             rank = rank + self._rank_loss(outputs, batch, tau=c.tau)[0] / counts.pairs
         # A part that is off weighs 0, and 0 times its zero keeps it connected.
-        total = scale * (c.text * text + c.score * score + c.rank * rank)
+        total = scale * (c.text * text + c.score * score + c.rank * rank + SPREAD_WEIGHT * spread)
         return Losses(total, text.detach(), score.detach(), rank.detach())
 
 

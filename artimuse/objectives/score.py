@@ -25,6 +25,10 @@ ScoreLoss = Callable[[Outputs, Batch], tuple[Tensor, Tensor]]
 # below it are squared, the gradient of larger ones is capped at it.
 HUBER_DELTA = 0.1
 
+# Small, so that the gradient of the spread takes no part in how the whole gradient is clipped; under Adam the
+# spread learns as fast as with a weight of 1.
+SPREAD_WEIGHT = 1e-3
+
 
 def l1(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
     """sum_q |e_q| with e = (linked - mean) / 100, (Q)."""
@@ -71,6 +75,24 @@ def cross_entropy(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
     nearest = (label / 100 * last + 0.5).floor().long().clamp(0, last)
     chosen = log_probability.gather(1, nearest[:, None])[:, 0]
     return -torch.where(batch.labeled, chosen, 0.0).sum(), batch.labeled.sum()
+
+
+def spread_loss(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
+    """sum_q log s_q + e_q^2 / 2 s_q^2: how well the spread s (Q) tells the size of the error e (Q), the
+    negative log-likelihood of a normal distribution, both on the data set's scale / 100.
+
+    The error has no gradient: a score is not drawn to where its spread would be easier to tell. 0 for a
+    read-out whose spread is that of its own distribution.
+
+    Source: Nix and Weigend, Estimating the mean and variance of the target probability distribution
+    (1994); the mean is detached, so the score is trained by its own loss alone.
+    """
+    if outputs.linked_spreads is None or not outputs.linked_spreads.requires_grad:
+        return outputs.linked.new_zeros(()), batch.labeled.sum()
+    spread = outputs.linked_spreads / 100
+    error = _error(outputs, batch).detach()
+    loss = spread.log() + error.square() / (2 * spread.square())
+    return torch.where(batch.labeled, loss, 0.0).sum(), batch.labeled.sum()
 
 
 def _error(outputs: Outputs, batch: Batch) -> Tensor:

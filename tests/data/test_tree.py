@@ -31,7 +31,8 @@ class Letters:
     def image_block_end(self, prompt_ids: list[int]) -> int:
         return max((n + 1 for n, token in enumerate(prompt_ids) if token == WORDS["i"]), default=0)
 
-    def prefix_positions(self, prefix_ids: list[int]) -> np.ndarray:
+    def prefix_positions(self, prefix_ids: list[int], sizes: object) -> np.ndarray:
+        del sizes
         plain = np.arange(len(prefix_ids), dtype=np.int64)
         # As in Qwen-VL, where an image takes fewer positions than tokens.
         return (

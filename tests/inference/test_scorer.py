@@ -160,7 +160,7 @@ def test_a_score_is_the_read_out_after_a_plain_forward_pass(
         hidden = tiny_model.transformers_model.model(
             input_ids=torch.tensor([prompt]), **family.model_inputs(pixels)
         ).last_hidden_state[:, -1]
-        expected = tiny_model.readout(hidden, torch.tensor([0]))[0].item()
+        expected = tiny_model.read_out(hidden, torch.tensor([0])).scores.item()
     assert scorer.score_images(images[:1])[0]["overall"] == pytest.approx(expected, abs=1e-4)
 
 

@@ -74,7 +74,7 @@ def test_a_new_read_out_is_only_drawn_when_asked_for(
     with pytest.raises(ConfigError, match=r"model\.aspects: .* scores \['overall', 'light'\]"):
         build_model(ModelConfig(**settings), seed=0)
     new = build_model(ModelConfig(**settings, readout=ReadoutConfig(kind="bins")), seed=0)
-    assert new.info.readout.kind == "bins"
+    assert new.info.readout_kind == "bins"
 
 
 def test_an_adapter_is_no_base(base: Path, tmp_path: Path, texts: list[str]) -> None:

@@ -29,12 +29,13 @@ def batch_for(make_sample: Callable[..., Sample]) -> Callable[[AestheticModel], 
 
 
 def step(model: AestheticModel, batch: Batch, lr: float) -> None:
-    """One Adam step on text and scores."""
+    """One Adam step on text, scores and spreads."""
     model.train()
     optimizer = torch.optim.Adam(model.trainable().values(), lr=lr)
     outputs = model(batch)
     text = torch.nn.functional.cross_entropy(outputs.text_logits.float(), batch.targets)
-    (text + outputs.scores.mean()).backward()
+    assert outputs.spreads is not None
+    (text + outputs.scores.mean() + outputs.spreads.mean()).backward()
     optimizer.step()
     model.eval()
 

@@ -20,6 +20,7 @@ from artimuse.batch import Batch, attention_mask
 from artimuse.models import folder as folder_module
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.folder import load_model, read_info, save_model
+from artimuse.prompts import protocol
 from artimuse.records import Sample
 
 PEFT_NAME = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*")
@@ -253,8 +254,9 @@ def test_a_missing_base_is_an_error(base: Path, tmp_path: Path, texts: list[str]
         (None, "not a model folder: expected artimuse.json in it"),
         ("", "artimuse.json: damaged"),
         ("[]", "artimuse.json: damaged"),
-        ('{"format_version": 1}', "artimuse.json: damaged"),
-        ('{"format_version": 99}', "format version 99; this version of artimuse reads up to 1"),
+        ('{"format_version": 1}', "format version 1, from before read-outs had a spread"),
+        ('{"format_version": 2}', "artimuse.json: damaged"),
+        ('{"format_version": 99}', "format version 99; this version of artimuse reads up to 2"),
     ],
 )
 def test_what_is_no_model_folder_is_an_error(
@@ -271,4 +273,4 @@ def test_an_architecture_that_is_not_known_is_an_error(tiny_model: AestheticMode
         model_type = "llama"
 
     with pytest.raises(ValueError, match="model_type 'llama': expected one of internvl"):
-        folder_module.load_family("somewhere", Config(), None)
+        folder_module.load_family("somewhere", Config(), protocol("plain"))

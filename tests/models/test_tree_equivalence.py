@@ -70,6 +70,41 @@ def test_nine_ragged_branches(
     assert_same(tiny_model, [collate([item])], rows)
 
 
+def test_ragged_branches_of_every_family(
+    family_model: AestheticModel, make_sample: Callable[..., Sample]
+) -> None:
+    collate = make_collator(family_model)
+    items = [whole(make_sample("a", texts=8)), whole(make_sample("b", texts=2))]
+    rows = [collate([row]) for item in items for row in separate_rows(item)]
+    assert_same(family_model, [collate(items)], rows)
+
+
+def test_two_images_in_a_prefix_of_every_family(
+    family_model: AestheticModel, make_sample: Callable[..., Sample]
+) -> None:
+    """A question that compares: both images are in the prefix, once for all questions about them."""
+    first, second = make_sample("a", texts=3), make_sample("b", texts=0)
+    item = Item(replace(first, images=(*first.images, *second.images)), first.questions)
+    collate = make_collator(family_model)
+    batch = collate([item])
+    swapped = collate([Item(replace(item.sample, images=item.sample.images[::-1]), item.questions)])
+    with torch.no_grad():
+        scores = [float(family_model(b).scores) for b in (batch, swapped)]
+    assert scores[0] != scores[1], "the order of the images has no say"
+    assert_same(family_model, [batch], [collate([row]) for row in separate_rows(item)])
+
+
+def test_packed_trees_of_every_family(
+    family_model: AestheticModel, make_sample: Callable[..., Sample]
+) -> None:
+    items = [whole(make_sample(name, texts=n)) for name, n in (("a", 1), ("b", 3), ("c", 2))]
+    packed = make_collator(family_model, row_tokens=10_000)(items)
+    assert len(packed.input_ids) == 1
+    single = make_collator(family_model)
+    rows = [single([row]) for item in items for row in separate_rows(item)]
+    assert_same(family_model, [packed], rows)
+
+
 def test_padding_changes_nothing(
     tiny_model: AestheticModel, make_sample: Callable[..., Sample]
 ) -> None:

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from artimuse.config.schema import RankLossName, ScoreLossName
 from artimuse.objectives.rank import RANK_LOSSES
-from artimuse.objectives.score import HUBER_DELTA, SCORE_LOSSES
+from artimuse.objectives.score import HUBER_DELTA, SCORE_LOSSES, spread_loss
 
 NAMES = sorted(SCORE_LOSSES)
 
@@ -104,3 +104,43 @@ def test_cross_entropy_needs_bins(make_batch, make_outputs):
 def test_the_tables_know_every_loss_of_the_configuration():
     assert set(SCORE_LOSSES) == set(get_args(ScoreLossName))
     assert set(RANK_LOSSES) == set(get_args(RankLossName))
+
+
+def test_the_spread_loss_is_that_of_a_plain_loop(make_batch, make_outputs):
+    batch = make_batch(0, 30, 0)
+    outputs = make_outputs(batch)
+    outputs.linked_spreads = (0.5 + 40 * torch.rand(30)).requires_grad_()
+    loss, count = spread_loss(outputs, batch)
+    loss.backward()
+    value, gradient = 0.0, torch.zeros(30, dtype=torch.float64)
+    for q in range(30):
+        if batch.labeled[q]:
+            e = (float(outputs.linked[q].detach()) - float(batch.mean[q])) / 100
+            s = float(outputs.linked_spreads[q].detach()) / 100
+            value += math.log(s) + e * e / (2 * s * s)
+            gradient[q] = (1 / s - e * e / s**3) / 100
+    assert_close(loss.double(), torch.tensor(value).double(), rtol=1e-5, atol=1e-5)
+    assert_close(outputs.linked_spreads.grad.double(), gradient, rtol=1e-4, atol=1e-6)
+    assert outputs.linked.grad is None, "the spread moved the score"
+    assert count == batch.labeled.sum()
+
+
+def test_the_spread_loss_is_least_where_the_spread_is_the_error(make_batch, make_outputs):
+    batch = make_batch(0, 200, 0)
+    outputs = make_outputs(batch)
+    errors = outputs.linked.detach()[batch.labeled] - batch.mean[batch.labeled]
+    rms = errors.square().mean().sqrt().item()
+
+    def at(factor):
+        outputs.linked_spreads = torch.full((200,), rms * factor, requires_grad=True)
+        return spread_loss(outputs, batch)[0].item()
+
+    assert at(1.0) < min(at(0.9), at(1.1))
+
+
+def test_a_spread_that_is_not_learned_has_no_loss(make_batch, make_outputs):
+    batch = make_batch(0, 4, 0)
+    outputs = make_outputs(batch)
+    assert spread_loss(outputs, batch)[0] == 0
+    outputs.linked_spreads = torch.ones(4)
+    assert spread_loss(outputs, batch)[0] == 0

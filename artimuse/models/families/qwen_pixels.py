@@ -70,10 +70,15 @@ class QwenPixels:
         )
         return wide, tall
 
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(columns, rows) of image tokens of an image of (width, height)."""
+        width, height = self.resized(size)
+        return width // (self.patch * self.merge), height // (self.patch * self.merge)
+
     def image_tokens(self, size: tuple[int, int]) -> int:
         """Image tokens of an image of (width, height)."""
-        width, height = self.resized(size)
-        return width * height // (self.patch * self.merge) ** 2
+        columns, rows = self.grid(size)
+        return columns * rows
 
     def patches(self, image: Image.Image) -> Patches:
         """An RGB image -> its patches, uint8."""

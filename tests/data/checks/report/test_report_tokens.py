@@ -34,7 +34,10 @@ class Words:
     def image_tokens(self, size: tuple[int, int]) -> int:
         return size[0]
 
-    def prompt_ids(self, question: str, image_tokens: Sequence[int]) -> list[int]:
+    def prompt_ids(
+        self, question: str, image_tokens: Sequence[int], *, separator: str | None = None
+    ) -> list[int]:
+        assert separator is None
         return self._ids(["ask", *[IMAGE] * sum(image_tokens), "about", *question.split()])
 
     def answer_ids(self, answer: str) -> list[int]:
@@ -44,7 +47,10 @@ class Words:
         last = self.words.index(IMAGE)
         return len(prompt_ids) - list(reversed(prompt_ids)).index(last)
 
-    def prefix_positions(self, prefix_ids: Sequence[int]) -> np.ndarray:
+    def prefix_positions(
+        self, prefix_ids: Sequence[int], sizes: Sequence[tuple[int, int]]
+    ) -> np.ndarray:
+        del sizes
         return np.arange(len(prefix_ids))[None]
 
     def pixels(self, image: Any) -> Any:

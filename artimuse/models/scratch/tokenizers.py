@@ -1,0 +1,107 @@
+"""Tokenizers trained on a run's own texts, of the stock classes that the real checkpoints have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import LlamaTokenizer, Qwen2Tokenizer
+
+State = tuple[dict[str, int], list[tuple[str, str]]]
+
+
+def train_qwen(
+    texts: Iterable[str],
+    vocabulary: int,
+    *,
+    special: Sequence[str],
+    names: dict[str, str],
+    words: Sequence[str] = (),
+) -> Qwen2Tokenizer:
+    """A byte-level BPE tokenizer of at most `vocabulary` entries, special tokens included, and `words`.
+
+    Args:
+        special: special tokens; the first is the padding, and one is `<|im_end|>`.
+        names: attribute of the tokenizer -> special token.
+        words: each is one token where it starts an answer.
+    """
+    stock = Qwen2Tokenizer()
+    backend = Tokenizer(models.BPE())
+    pre_tokenizer = stock.backend_tokenizer.pre_tokenizer
+    normalizer = stock.backend_tokenizer.normalizer
+    assert pre_tokenizer is not None
+    assert normalizer is not None
+    backend.pre_tokenizer, backend.normalizer = pre_tokenizer, normalizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - len(special),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+        special_tokens=[],
+    )
+    # Sorted distinct texts: the vocabulary must not depend on the order of a data set.
+    backend.train_from_iterator(sorted(set(texts)), trainer)
+    vocab, merges = _with_words(_state(backend), words)
+    tokenizer = Qwen2Tokenizer(
+        vocab=vocab,
+        merges=merges,  # type: ignore[arg-type]  # tuples of two strings are what BPE takes
+        extra_special_tokens=names,
+        eos_token="<|im_end|>",
+        pad_token=special[0],
+    )
+    tokenizer.add_tokens(list(special), special_tokens=True)
+    return tokenizer
+
+
+def train_llama(
+    texts: Iterable[str], vocabulary: int, *, special: Sequence[str], words: Sequence[str] = ()
+) -> LlamaTokenizer:
+    """A SentencePiece-like BPE tokenizer with byte fallback, as Llama 2's is.
+
+    Args:
+        vocabulary: entries at most, with `<unk>`, `<s>`, `</s>`, 256 bytes and `special`; `words` come on top.
+        special: special tokens beside those three.
+    """
+    own = ["<unk>", "<s>", "</s>"]
+    byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
+    backend = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    trainer = trainers.BpeTrainer(
+        vocab_size=max(vocabulary - len(special), len(own) + len(byte_tokens) + 1),
+        special_tokens=[*own, *byte_tokens],
+        show_progress=False,
+    )
+    backend.train_from_iterator(sorted(set(texts)), trainer)
+    vocab, merges = _with_words(_state(backend), ["▁" + word for word in words])
+    tokenizer = LlamaTokenizer(
+        vocab=vocab,
+        merges=merges,  # type: ignore[arg-type]
+        pad_token="<unk>",
+        add_bos_token=True,
+    )
+    tokenizer.add_tokens(list(special), special_tokens=True)
+    return tokenizer
+
+
+def _state(backend: Tokenizer) -> State:
+    """Vocabulary and merges of a trained backend."""
+    model = json.loads(backend.to_str())["model"]
+    return model["vocab"], [tuple(merge) for merge in model["merges"]]
+
+
+def _with_words(state: State, words: Sequence[str]) -> State:
+    """Add merges, after all others, that make each word one token; other texts keep their tokens as far as
+    these do not occur in them."""
+    vocab, merges = dict(state[0]), list(state[1])
+    for word in words:
+        for letter in word:
+            vocab.setdefault(letter, len(vocab))
+        known = set(merges)
+        pieces = [t.value for t in models.BPE(vocab=vocab, merges=merges).tokenize(word)]
+        while len(pieces) > 1:
+            joined = pieces[0] + pieces[1]
+            if (pieces[0], pieces[1]) not in known:
+                merges.append((pieces[0], pieces[1]))
+            vocab.setdefault(joined, len(vocab))
+            pieces[:2] = [joined]
+    return vocab, merges
