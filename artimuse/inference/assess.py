@@ -18,7 +18,7 @@ import torch
 from artimuse.inference.asked import Asked
 from artimuse.inference.critic import Critic
 from artimuse.inference.scorer import Scorer
-from artimuse.inference.stream import Broken, Scored, score_stream
+from artimuse.inference.stream import Broken, Scored, reason_of, score_stream
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.info import ModelInfo
 from artimuse.prompts import protocol
@@ -76,7 +76,7 @@ def assess(
         try:
             texts, cut = _texts(critic, one.image, asked)
         except DataError as error:
-            yield Broken(one.image, str(error))
+            yield Broken(one.image, reason_of(one.image, error))
             continue
         yield Assessed(one.image, _scores_of(one) | texts, cut)
 

@@ -61,6 +61,12 @@ def score_stream(
                 yield _scored(image, next(answered), scorer.model.info.aspects)
 
 
+def reason_of(image: ImageSource, error: DataError) -> str:
+    """What is wrong with an image, named with it."""
+    name, text = name_of(image), str(error)
+    return text if text.startswith(name) else f"{name}: {text}"
+
+
 def _scored(image: ImageSource, answered: Answered, aspects: Sequence[str]) -> Scored:
     scores = dict(zip(aspects, answered.scores, strict=True))
     for aspect, score in scores.items():
@@ -105,6 +111,6 @@ def _read(scorer: Scorer, batch: Sequence[ImageSource]) -> _Batch:
         try:
             scorer.ready([item])
         except DataError as error:
-            broken[number] = str(error)
+            broken[number] = reason_of(batch[number], error)
     whole = [item for number, item in enumerate(items) if number not in broken]
     return batch, scorer.ready(whole) if whole else None, broken
