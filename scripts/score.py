@@ -64,7 +64,7 @@ def score(args: argparse.Namespace, images: Sequence[Path], asked: Asked) -> int
         with closing(progress), closing(rows):
             status = _write(rows, output, progress)
     print(
-        f"{progress.summary()} scale=0-100 read_out={model.info.readout_kind} "
+        f"{progress.summary()} scale=0-100 read_out={model.info.readout_kind or 'none'} "
         f"model={args.model} output={args.output}"
     )
     return status
@@ -116,7 +116,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--dtype", choices=["float32", "bfloat16", "float16"], default="float32",
         help="of the base's weights (default float32)",
     )  # fmt: skip
-    return parser.parse_args(argv)
+    # Images may stand before, between and after the options.
+    return parser.parse_intermixed_args(argv)
 
 
 def _positive(text: str) -> int:
