@@ -10,12 +10,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 from huggingface_hub import constants
 
-from artimuse.config import ConfigError
+from artimuse.config import ConfigError, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder, model_folder
-from artimuse.models.folder import save_model
+from artimuse.models.build import build_family, build_model
+from artimuse.models.folder import load_model, save_model
 
 HUB_ID = "OpenGVLab/InternVL3-8B-hf"
 
@@ -72,7 +74,7 @@ def cached(cache: Path, name: str, files: dict[str, str]) -> Path:
     return snapshot
 
 
-def refused(call: Callable[..., Path], *arguments: object, **options: str) -> str:
+def refused(call: Callable[..., object], *arguments: object, **options: str) -> str:
     with pytest.raises(ConfigError) as error:
         call(*arguments, **options)
     return str(error.value)
@@ -187,4 +189,41 @@ def test_a_shard_that_is_missing(place: Path) -> None:
     said = refused(base_folder, folder)
     assert re.search(
         r"expected 3 shards of weights, found 2; model-3\.safetensors is missing", said
+    )
+
+
+# A model named by hub id works as its folder does
+
+
+def test_a_model_folder_on_the_hub(tiny_model: AestheticModel, place: Path) -> None:
+    snapshot = cached(place.parent / "cache", "someone/judge", {})
+    save_model(tiny_model, snapshot)
+    loaded = load_model("someone/judge")
+    assert loaded.info == tiny_model.info
+    state = tiny_model.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in loaded.state_dict().items())
+    # As the start of training: with its read-out, as if the folder had been named.
+    built = build_model(ModelConfig(base="someone/judge"), seed=1)
+    assert built.info.base == "someone/judge"
+    assert built.readout is not None
+    for name, value in built.readout.state_dict().items():
+        assert torch.equal(state[f"readout.{name}"], value)
+    family, _ = build_family(ModelConfig(base="someone/judge"))
+    assert family.prompt_ids("Why?", [4]) == tiny_model.family.prompt_ids("Why?", [4])
+
+
+def test_an_adapter_of_a_base_on_the_hub(tiny_model: AestheticModel, place: Path) -> None:
+    snapshot = cached(place.parent / "cache", HUB_ID, {})
+    save_model(tiny_model, snapshot)
+    for name in ("artimuse.json", "readout.safetensors"):  # a plain transformers model is left
+        (snapshot / name).unlink()
+    config = ModelConfig(base=HUB_ID, tuning="lora", readout=ReadoutConfig(hidden=16))
+    save_model(build_model(config, seed=1), place / "tuned")
+    adapter = json.loads((place / "tuned" / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == HUB_ID
+    assert load_model(place / "tuned").info.base == HUB_ID
+    (snapshot.parent.parent / "refs" / "main").unlink()
+    said = refused(lambda: load_model(place / "tuned"))
+    assert (
+        f"tuned/artimuse.json: base: {HUB_ID!r} is neither a folder here nor in the hub's" in said
     )
