@@ -100,9 +100,11 @@ def test_cut_anywhere_it_goes_on_to_the_same_file(tmp_path: Path, suffix: str) -
 def test_a_cut_row_is_told(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"scores{suffix}"
     assert write(path, ROWS).notes == []
+    whole = path.read_bytes()
     with path.open("ab") as file:
         file.write(b'{"image": "half')
     assert write(path, []).notes == ["a half-written last row (15 bytes) was cut off"]
+    assert path.read_bytes() == whole
 
 
 @SUFFIXES
