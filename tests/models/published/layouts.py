@@ -92,14 +92,16 @@ def qwen_files(folder: Path) -> int:
     return len(words) + len(ADDED)
 
 
-def tiny_internvl(vocabulary: int, *, qk_norm: bool = False, tied: bool = False) -> Any:
+def tiny_internvl(
+    vocabulary: int, *, qk_norm: bool = False, tied: bool = False, layers: int = 2
+) -> Any:
     vision = InternVLVisionConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
+        hidden_size=32, num_hidden_layers=layers, num_attention_heads=2, intermediate_size=48,
         image_size=SIDE, patch_size=PATCH, attention_bias=not qk_norm, use_qk_norm=qk_norm,
         norm_type="rms_norm" if qk_norm else "layer_norm",
     )  # fmt: skip
     text = Qwen2Config(
-        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=layers, num_attention_heads=4,
         num_key_value_heads=2, intermediate_size=48, max_position_embeddings=512,
         rms_norm_eps=1e-6, tie_word_embeddings=tied,
         rope_parameters={"rope_type": "default", "rope_theta": 5e4},
@@ -135,7 +137,7 @@ def internvl_settings(model: Any, **changes: Any) -> dict[str, Any]:
             "max_length": 20,
             "max_position_embeddings": 512,
             "num_attention_heads": 4,
-            "num_hidden_layers": 2,
+            "num_hidden_layers": text.num_hidden_layers,
             "num_key_value_heads": 2,
             "rms_norm_eps": 1e-6,
             "rope_scaling": None,
@@ -161,7 +163,7 @@ def internvl_settings(model: Any, **changes: Any) -> dict[str, Any]:
             "norm_type": vision.norm_type,
             "num_attention_heads": 2,
             "num_channels": 3,
-            "num_hidden_layers": 2,
+            "num_hidden_layers": vision.num_hidden_layers,
             "patch_size": PATCH,
             "qk_normalization": vision.use_qk_norm,
             "qkv_bias": vision.attention_bias,
@@ -205,11 +207,9 @@ def internvl_tensors(model: Any) -> dict[str, Tensor]:
     return found
 
 
-def internvl_checkpoint(
-    folder: Path, *, how: str = "safetensors", qk_norm: bool = False, tied: bool = False
-) -> Any:
+def internvl_checkpoint(folder: Path, *, how: str = "safetensors", **changes: Any) -> Any:
     """Writes a whole InternVLChat folder; returns the model that it was made from."""
-    model = tiny_internvl(qwen_files(folder), qk_norm=qk_norm, tied=tied)
+    model = tiny_internvl(qwen_files(folder), **changes)
     write(folder, internvl_tensors(model), how)
     (folder / "config.json").write_text(json.dumps(internvl_settings(model)))
     (folder / "modeling_evil.py").write_text("raise RuntimeError('code of a checkpoint ran')")
