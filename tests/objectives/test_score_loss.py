@@ -120,7 +120,7 @@ def test_the_spread_loss_is_that_of_a_plain_loop(make_batch, make_outputs):
             value += math.log(s) + e * e / (2 * s * s)
             gradient[q] = (1 / s - e * e / s**3) / 100
     assert_close(loss.double(), torch.tensor(value).double(), rtol=1e-5, atol=1e-5)
-    assert_close(outputs.linked_spreads.grad.double(), gradient, rtol=1e-4, atol=1e-6)
+    assert_close(outputs.linked_spreads.grad.double(), gradient, rtol=1e-4, atol=1e-6)  # type: ignore[union-attr]
     assert outputs.linked.grad is None, "the spread moved the score"
     assert count == batch.labeled.sum()
 
