@@ -44,7 +44,7 @@ class Critic:
         prompts = [self.family.prompt_ids(question, tokens) for question in questions]
         with torch.inference_mode():
             rows = self.generate(prompts, [picture], max_new_tokens)
-        return [self.family.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+        return [self.family.answer_text(row) for row in rows]
 
     def generate(
         self, prompts: Sequence[list[int]], images: Sequence[Image.Image], max_new_tokens: int

@@ -185,6 +185,21 @@ def test_text_around_an_image_is_tokenized_apart(tmp_path: Path) -> None:
     assert family.prompt_ids("Is the light soft?", [IMAGE_TOKENS]) == expected
 
 
+def test_answers_are_decoded_as_sentencepiece_does(tmp_path: Path) -> None:
+    """Broken UTF-8 among whole characters, as an untrained model writes it."""
+    llava_checkpoint(tmp_path / "source")
+    image_token = run(tmp_path)["image_token"]["id"]
+    original = sentencepiece.SentencePieceProcessor(
+        model_file=str(tmp_path / "source" / "tokenizer.model")
+    )
+    family = load_model(tmp_path / "model").family
+    draw = random.Random(1)
+    for _ in range(300):
+        ids = [draw.choice([draw.randint(3, 258), draw.randint(259, 380)]) for _ in range(8)]
+        ids = [number for number in ids if number != image_token]
+        assert family.answer_text([1, *ids]) == original.decode(ids).strip()
+
+
 def test_another_kind_of_sentencepiece_model_is_refused(tmp_path: Path) -> None:
     llava_checkpoint(tmp_path / "source")
     sentencepiece.SentencePieceTrainer.train(
