@@ -59,12 +59,8 @@ class Critic:
         prompts = [self.family.prompt_ids(question, tokens) for question in questions]
         with torch.inference_mode():
             rows = self.generate(prompts, [picture], max_new_tokens)
-        decode = self.family.tokenizer.decode
         # A row ends before the token that ends the turn: one that is full never came to it.
-        return [
-            Answer(decode(row, skip_special_tokens=True).strip(), len(row) >= max_new_tokens)
-            for row in rows
-        ]
+        return [Answer(self.family.answer_text(row), len(row) >= max_new_tokens) for row in rows]
 
     def generate(
         self, prompts: Sequence[list[int]], images: Sequence[Image.Image], max_new_tokens: int

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from artimuse.batch import Batch, Outputs
 from artimuse.data.collate import Collator, Item
 from artimuse.data.images import ImageSource, name_of
+from artimuse.inference.choices import branches, likeliest
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.prompts import protocol
 from artimuse.records import Question, Sample
@@ -100,7 +100,9 @@ class Scorer:
         Raises:
             ImageError: for an image that cannot be read.
         """
-        return Ready(tuple(items), self.collate([_askable(item) for item in items]))
+        return Ready(
+            tuple(items), self.collate([_askable(item, self.model.family) for item in items])
+        )
 
     def answer_ready(self, ready: Ready) -> Iterator[Answered]:
         """Yield the answers of one batch, in the order of its items."""
@@ -116,18 +118,19 @@ class Scorer:
         family = self.model.family
         read, target = 0, 0
         for item in items:
-            asked = _askable(item).questions
-            until = read + sum(question.kind == "score" for question in asked)
-            choices: list[str] = []
-            for question in asked:
+            until = read + sum(question.kind == "score" for question in item.questions)
+            chosen: list[str] = []
+            for question in item.questions:
                 if question.kind == "choice":
-                    length = len(family.answer_ids(question.answer))
-                    choices.append(
-                        likeliest_option(question, logits[target : target + length], family)
-                    )
-                    target += length
+                    lengths = [
+                        len(family.answer_ids(branch.answer))
+                        for branch in branches(question, family)
+                    ]
+                    own = logits[target : target + sum(lengths)].split(lengths)
+                    chosen.append(likeliest(question, own, family))
+                    target += sum(lengths)
             yield Answered(
-                item, tuple(scores[read:until]), tuple(spreads[read:until]), tuple(choices)
+                item, tuple(scores[read:until]), tuple(spreads[read:until]), tuple(chosen)
             )
             read = until
 
@@ -139,39 +142,12 @@ def _spreads(outputs: Outputs) -> list[float | None]:
     return [None if math.isnan(one) else one for one in outputs.spreads.float().cpu().tolist()]
 
 
-def likeliest_option(question: Question, logits: Tensor, family: Any) -> str:
-    """The option whose first distinguishing token is the likeliest.
-
-    Args:
-        question: a choice question; its options are written as answers are ("A)", "B)").
-        logits: (S,V) at the positions that predict the tokens of the option that was asked with.
-
-    Raises:
-        ValueError: for options that no single token tells apart.
-    """
-    options = [family.answer_ids(option) for option in question.options]
-    shortest = min(len(ids) for ids in options)
-    first = next((n for n in range(shortest) if len({ids[n] for ids in options}) > 1), None)
-    if first is None or len({ids[first] for ids in options}) < len(options):
-        raise ValueError(f"options {question.options}: expected one token to tell them apart")
-    at = logits[first][[ids[first] for ids in options]]
-    return question.options[int(at.argmax())]
-
-
-def _askable(item: Item) -> Item:
-    """The item with its score and choice questions only.
-
-    A choice is asked with its first option in the answer's place: up to the token that tells the options
-    apart nothing of it is read, and the true answer never enters.
-    """
-    questions = []
+def _askable(item: Item, family: Any) -> Item:
+    """The item with its score questions, and the branches of its choice questions."""
+    questions: list[Question] = []
     for question in item.questions:
         if question.kind == "score":
             questions.append(question)
         elif question.kind == "choice":
-            questions.append(
-                Question(
-                    "choice", question.text, answer=question.options[0], options=question.options
-                )
-            )
+            questions += branches(question, family)
     return Item(item.sample, tuple(questions))

@@ -57,8 +57,7 @@ def save_model(model: AestheticModel, folder: Path) -> None:
     state = head_state(model)
     if state:
         save_file(state, folder / READOUT_FILE)
-    text = json.dumps(_record(model), indent=2, ensure_ascii=False)
-    (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
+    write_info(folder, model.info, model.family)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
     if state:
         _compare(folder, state, READOUT_FILE)
@@ -84,18 +83,20 @@ def _names_on_disk(backbone: Any) -> dict[str, torch.Tensor]:
     return revert_weight_conversion(backbone, state)
 
 
-def _record(model: AestheticModel) -> dict[str, Any]:
-    info = model.info
-    return {
+def write_info(folder: Path, info: ModelInfo, family: ChatFamily) -> None:
+    """artimuse.json: what `read_info` reads, and what the family and the protocol say."""
+    record = {
         "format_version": FORMAT_VERSION,
-        "family": model.family.name,
+        "family": family.name,
         **asdict(info),
         "readout": info.readout.model_dump() if info.readout else None,
         "images": info.images.model_dump(),
         "prompts": asdict(protocol(info.prompt)),
         "scale": {"low": 0, "high": 100, "unit": "points"},
-        "preprocessing": model.family.preprocessing(),
+        "preprocessing": family.preprocessing(),
     }
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def load_model(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> AestheticModel:
