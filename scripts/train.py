@@ -48,6 +48,7 @@ def run(config: Config, *, resume: bool) -> int:
         if accelerator.is_main_process:
             print(f"{folder.path}: this run is finished; nothing to do")
         return 0
+    setup.find_base(config)
     data = setup.prepare_data(config, accelerator, folder)
     model = setup.prepare_model(config, data)
     steps = setup.prepare_steps(config, data, model, accelerator)

@@ -23,6 +23,7 @@ from torch import nn
 from transformers import AutoConfig
 
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.base import base_folder, model_folder
 from artimuse.models.folder import load_model, read_info, require_base, save_model
 from artimuse.models.lora import merge_adapter
 from artimuse.models.readouts import WordsReadout, words_of
@@ -59,13 +60,13 @@ def export_model(
     Raises:
         ValueError: for what is not a model folder, or a destination that holds something.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     info = read_info(folder)
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise ValueError(f"{destination}: expected a new or an empty folder, found something in it")
     if info.tuning == "lora":
         require_base(info, folder)
-    dtype = dtype or _own_dtype(info.base if info.tuning == "lora" else str(folder))
+    dtype = dtype or _own_dtype(info.base if info.tuning == "lora" else folder)
     model = load_model(folder, dtype=dtype, dequantize=True)
     merged = isinstance(model.backbone, PeftModel)
     if isinstance(model.backbone, PeftModel):
@@ -84,11 +85,11 @@ def export_model(
     )
 
 
-def _own_dtype(source: str | None) -> torch.dtype:
+def _own_dtype(source: str | Path | None) -> torch.dtype:
     """The type that a transformers folder says it is in; float32 where it says nothing."""
     assert source is not None
-    found: Any = AutoConfig.from_pretrained(source).dtype or torch.float32
-    return found
+    found: Any = AutoConfig.from_pretrained(base_folder(source, weights=False)).dtype
+    return found or torch.float32
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,8 @@ from integration.calls import call_script, load_script
 from pydantic import TypeAdapter
 
 from artimuse.config import SourceConfig, load_config
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.folder import save_model
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -70,6 +73,25 @@ def test_help_gives_an_example(path: Path) -> None:
     assert called.status == 0
     assert f"python scripts/{path.name}" in called.out
     assert callable(load_script(path.stem).main)
+
+
+def test_the_python_examples_run(
+    workplace: Path, tiny_model: AestheticModel, draw_image: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Those of the interface, one after the other, as a reader would type them."""
+    save_model(tiny_model, workplace / "runs" / "quickstart" / "model")
+    for name in ("photo", "a", "b", "c"):
+        assert draw_image(name) == workplace / f"{name}.jpg"
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [block for block in blocks if "model." in block]
+    assert len(lines) == 2
+    assert len(lines[0].splitlines()) == 3
+    exec("".join(lines), {})
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("Score(value=")
+    assert re.match(r"\['\d+\.\d ± \d+\.\d', ", said[1])
+    assert re.match(r"\(\d, \d, \d\) \(0\.\d+, 0\.\d+\)$", said[-1])
 
 
 def test_the_readmes_recipe_loads(tmp_path: Path) -> None:

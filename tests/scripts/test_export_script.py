@@ -47,7 +47,10 @@ def test_a_wrong_call_says_what_is_wrong(adapter: Path, tmp_path: Path) -> None:
     called = call_script("export", "--model", adapter, adapter)
     assert called.status == 2
     assert "expected a new or an empty folder" in called.err
-    called = call_script("export", "--model", tmp_path / "nothing", tmp_path / "new")
+    called = call_script("export", "--model", tmp_path, tmp_path / "new")
     assert called.status == 2
     assert "not a model folder: expected artimuse.json" in called.err
+    called = call_script("export", "--model", tmp_path / "nothing", tmp_path / "new")
+    assert called.status == 2
+    assert "expected a folder, or a hub id" in called.err
     assert not (tmp_path / "new").exists()

@@ -136,6 +136,12 @@ class ChatFamily(ABC):
         generated answer is."""
         return [*self._text(answer), self.end_of_turn_id]
 
+    def answer_text(self, ids: Sequence[int]) -> str:
+        """The text of generated token ids, without special tokens and outer whitespace."""
+        text = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        assert isinstance(text, str)
+        return text.strip()
+
     def word_ids(self, words: Sequence[str]) -> list[int]:
         """The token of each word, as the first of an answer.
 
