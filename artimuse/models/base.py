@@ -46,7 +46,7 @@ def base_folder(source: str | Path, *, weights: bool = True, setting: str = "mod
     Raises:
         ConfigError: for a model that is neither here nor to be had, or lacks some of its files.
     """
-    folder = _local(source, SMALL_FILES + WEIGHT_FILES * weights, setting)
+    folder = find_folder(source, SMALL_FILES + WEIGHT_FILES * weights, setting)
     lacking = _lacking(folder, weights=weights)
     if lacking is None:
         return folder
@@ -66,10 +66,15 @@ def model_folder(source: str | Path, *, setting: str = "--model") -> Path:
     Raises:
         ConfigError: for a model that is neither here nor to be had.
     """
-    return _local(source, SMALL_FILES + WEIGHT_FILES, setting)
+    return find_folder(source, SMALL_FILES + WEIGHT_FILES, setting)
 
 
-def _local(source: str | Path, patterns: list[str], setting: str) -> Path:
+def find_folder(source: str | Path, patterns: list[str], setting: str) -> Path:
+    """A folder, or the hub's files of that name that match the patterns, downloaded where they can be.
+
+    Raises:
+        ConfigError: for what is neither here nor to be had.
+    """
     name = str(source)
     if Path(name).is_dir():
         return Path(name)
@@ -122,7 +127,10 @@ def _not_to_be_had(name: str, setting: str, error: Exception) -> str:
 def _named(setting: str, place: str) -> str:
     if setting.startswith("--"):
         return f"{setting} {place}"
-    return f"{setting}({place!r})" if setting.startswith("artimuse.") else f"{setting}={place}"
+    if setting.startswith("artimuse."):
+        return f"{setting}({place!r})"
+    # A word of the command line has no name to be given.
+    return f"{setting}={place}" if "." in setting else place
 
 
 def _unreachable(error: Exception) -> str:

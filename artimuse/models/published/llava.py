@@ -144,7 +144,7 @@ def _tower(
     """Folder of the tower, where one is used, and its configuration."""
     name = config.get("mm_vision_tower")
     if given is not None:
-        folder = locate(given, what="vision tower")
+        folder = locate(given, what="--vision-tower")
         return folder, _clip_config(folder)
     if inside and name in _KNOWN_TOWERS:
         return None, CLIPVisionConfig(**_KNOWN_TOWERS[name])

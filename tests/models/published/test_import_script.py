@@ -15,10 +15,10 @@ from PIL import Image
 from artimuse.config import ModelConfig
 from artimuse.inference.critic import Critic
 from artimuse.inference.scorer import Scorer
+from artimuse.models import base
 from artimuse.models.build import build_model
 from artimuse.models.folder import load_model
 from artimuse.models.published import FORMATS
-from artimuse.models.published import place as place_module
 from artimuse.models.published.place import locate
 from artimuse.prompts import SCORE_TOKENS
 
@@ -72,7 +72,11 @@ def test_a_wrong_call_is_one_line(arguments: list[str], message: str, tmp_path: 
 def test_a_source_that_is_nowhere(tmp_path: Path) -> None:
     called = run("--format", "artimuse", "somebody/nothing", tmp_path / "model")
     assert called.status == 1
-    assert "checkpoint 'somebody/nothing': expected a folder, or the name of a model" in called.err
+    assert (
+        "checkpoint: 'somebody/nothing' is neither a folder here nor in the hub's cache"
+        in called.err
+    )
+    assert "hf download somebody/nothing --local-dir models/nothing" in called.err
 
 
 @pytest.mark.parametrize("safe", [True, False], ids=["safetensors", "pickles only"])
@@ -82,14 +86,15 @@ def test_a_hub_name_brings_data_and_no_code(
     """Pickles are asked for only where there are no safetensors."""
     asked: list[list[str]] = []
 
-    def download(name: str, *, allow_patterns: list[str]) -> str:
+    def download(name: str, *, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+        assert ignore_patterns == ["*/*"]
         assert name == "somebody/model"
         asked.append(allow_patterns)
         if safe:
             (tmp_path / "model.safetensors").touch()
         return str(tmp_path)
 
-    monkeypatch.setattr(place_module, "snapshot_download", download)
+    monkeypatch.setattr(base, "snapshot_download", download)
     assert locate("somebody/model", what="checkpoint") == tmp_path
     assert len(asked) == (1 if safe else 2)
     assert "*.bin" not in asked[0]

@@ -255,7 +255,7 @@ def test_a_tower_that_is_nowhere_is_an_error(tmp_path: Path) -> None:
     ):
         run(tmp_path, vision_tower=None)
     with pytest.raises(
-        ValueError, match=r"vision tower 'somebody/clip-tiny': expected a folder.*hf download"
+        ValueError, match=r"--vision-tower: 'somebody/clip-tiny' is neither a folder.*hf download"
     ):
         run(tmp_path, vision_tower="somebody/clip-tiny")
 
