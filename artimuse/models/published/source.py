@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch import Tensor
 SAFETENSORS_INDEX, BIN_INDEX = "model.safetensors.index.json", "pytorch_model.bin.index.json"
 LAYOUTS = (SAFETENSORS_INDEX, "model.safetensors", BIN_INDEX, "pytorch_model.bin")
 """What a folder's weights may be in, in the order in which they are looked for."""
+REMAP_BYTES = 1024**3
 
 
 class WeightFiles:
@@ -37,7 +39,7 @@ class WeightFiles:
         self.folder = folder
         self.files, self._index = _weight_files(folder)
         self._open: tuple[Path, Mapping[str, Tensor]] | None = None
-        self._handles: dict[Path, Any] = {}
+        self._touched_bytes = 0
         self._places: dict[str, Path] = {}
         for file in self.files:
             self._places |= dict.fromkeys(self._names_in(file), file)
@@ -55,29 +57,23 @@ class WeightFiles:
         """One tensor on the CPU, in the type that it is stored in."""
         file = self._places[name]
         if file.suffix == ".bin":
-            return self._pickle(file)[name]
-        try:
-            return self._handle(file).get_tensor(name)
-        except SafetensorError as error:
-            raise _damaged(file, error) from error
+            tensor = self._pickle(file)[name]
+            self._touched_bytes += tensor.nbytes
+            return tensor
+        with _safetensors(file) as handle:
+            return handle.get_tensor(name)
 
     def _names_in(self, file: Path) -> list[str]:
         if file.suffix == ".bin":
             return list(self._pickle(file))
-        return list(self._handle(file).keys())
-
-    def _handle(self, file: Path) -> Any:
-        if file not in self._handles:
-            try:
-                self._handles[file] = safe_open(file, framework="pt", device="cpu")
-            except (SafetensorError, OSError) as error:
-                raise _damaged(file, error) from error
-        return self._handles[file]
+        with _safetensors(file) as handle:
+            return list(handle.keys())
 
     def _pickle(self, file: Path) -> Mapping[str, Tensor]:
-        if self._open is None or self._open[0] != file:
+        """The file's tensors. It is mapped anew now and then, or all of it would stay in memory in the end."""
+        if self._open is None or self._open[0] != file or self._touched_bytes > REMAP_BYTES:
             self._open = None  # the last one goes before the next one comes
-            self._open = (file, _load_pickle(file))
+            self._open, self._touched_bytes = (file, _load_pickle(file)), 0
         return self._open[1]
 
     def _check_index(self) -> None:
@@ -87,6 +83,16 @@ class WeightFiles:
                     f"{file}: the index of {self.folder} says that it holds {name!r}, and it does not: "
                     "download the folder again"
                 )
+
+
+@contextmanager
+def _safetensors(file: Path) -> Iterator[Any]:
+    """Opened for one use: what was read of a mapped file counts as memory until it is closed."""
+    try:
+        with safe_open(file, framework="pt", device="cpu") as handle:
+            yield handle
+    except (SafetensorError, OSError) as error:
+        raise _damaged(file, error) from error
 
 
 def _load_pickle(file: Path) -> Mapping[str, Tensor]:

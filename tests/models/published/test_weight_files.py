@@ -18,6 +18,7 @@ from torch import Tensor
 
 from artimuse.models.published import import_checkpoint
 from artimuse.models.published import shards as shards_module
+from artimuse.models.published import source as source_module
 from artimuse.models.published.shards import ShardWriter
 from artimuse.models.published.source import WeightFiles
 
@@ -224,3 +225,25 @@ def test_memory_stays_near_one_shard(
     assert max(peaks) <= shard + 2 * largest
     # The bound means something: the whole is far more.
     assert shard + 2 * largest < total / 2
+
+
+@pytest.mark.parametrize("how", ["safetensors", "bin"])
+def test_a_mapped_file_is_let_go(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read of a mapped file counts as memory: the file is opened again after a while, not kept."""
+    opened: list[str] = []
+
+    def noted(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            opened.append(how)
+            return method(*args, **options)
+
+        return call
+
+    write(tmp_path, {f"t{n}": torch.ones(100) for n in range(10)}, how)
+    monkeypatch.setattr(source_module, "REMAP_BYTES", 1500)
+    monkeypatch.setattr(source_module, "safe_open", noted(source_module.safe_open))
+    monkeypatch.setattr(source_module, "_load_pickle", noted(source_module._load_pickle))
+    files = WeightFiles(tmp_path)
+    assert all(torch.equal(files.tensor(name), torch.ones(100)) for name in files.names)
+    # Once for the names; then for every tensor, or for every four of 400 bytes.
+    assert len(opened) == {"safetensors": 1 + 10, "bin": 1 + 2}[how]
