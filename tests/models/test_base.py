@@ -227,3 +227,19 @@ def test_an_adapter_of_a_base_on_the_hub(tiny_model: AestheticModel, place: Path
     assert (
         f"tuned/artimuse.json: base: {HUB_ID!r} is neither a folder here nor in the hub's" in said
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "layout"),
+    [
+        ({"model_type": "internvl_chat"}, "internvl (or artimuse, unipercept)"),
+        ({"model_type": "llava_llama"}, "llava"),
+        ({"model_type": "llava", "mm_hidden_size": 4}, "llava"),
+    ],
+)
+def test_a_published_layout_says_how_to_import_it(
+    config: dict[str, object], layout: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(f"import_checkpoint.py --format {layout} ")):
+        base_folder(tmp_path)
