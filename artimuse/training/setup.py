@@ -57,7 +57,10 @@ def find_base(config: Config) -> None:
     if config.model.base is None:
         return
     folder = base_folder(config.model.base)
-    kept = read_info(folder).readout if is_model_folder(folder) else None
+    try:
+        kept = read_info(folder).readout if is_model_folder(folder) else None
+    except ValueError as error:
+        raise ConfigError(f"model.base: {error}") from error
     try:
         check_score_loss(config.objective, config.model.readout or kept or ReadoutConfig())
     except ValueError as error:

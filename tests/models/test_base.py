@@ -243,3 +243,34 @@ def test_a_published_layout_says_how_to_import_it(
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(ConfigError, match=re.escape(f"import_checkpoint.py --format {layout} ")):
         base_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "keep_bytes", "said"),
+    [
+        ("model.safetensors", 5000, "model.safetensors: expected a whole safetensors file"),
+        ("readout.safetensors", 20, "readout.safetensors: expected a whole safetensors file"),
+        ("tokenizer.json", 0, "its tokenizer cannot be loaded"),
+        ("preprocessor_config.json", 0, "its image processor cannot be loaded"),
+        ("artimuse.json", 9, "artimuse.json: damaged"),
+        ("config.json", 9, "config.json: damaged"),
+    ],
+)
+def test_a_file_that_was_cut_off_is_named(
+    name: str, keep_bytes: int, said: str, tiny_model: AestheticModel, tmp_path: Path
+) -> None:
+    save_model(tiny_model, tmp_path / "model")
+    file = tmp_path / "model" / name
+    file.write_bytes(file.read_bytes()[:keep_bytes])
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        load_model(tmp_path / "model")
+    assert str(tmp_path / "model") in str(caught.value)
+
+
+def test_a_read_out_of_no_known_kind(tiny_model: AestheticModel, tmp_path: Path) -> None:
+    save_model(tiny_model, tmp_path)
+    record = json.loads((tmp_path / "artimuse.json").read_text(encoding="utf-8"))
+    record["readout"]["kind"] = "guess"
+    (tmp_path / "artimuse.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"artimuse.json: damaged"):
+        load_model(tmp_path)
