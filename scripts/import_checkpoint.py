@@ -7,11 +7,15 @@ Formats: `artimuse` and `unipercept` (InternVLChat, with their prompts and score
 base models such as InternVL3-8B), `llava` (the original LLaVA-1.5 layout, as AesExpert is released). Source
 and vision tower are folders or names on the hub. Memory stays near one output shard.
 No code of a checkpoint is run. The folder is complete or absent, and its import.json says what was done.
+
+Exit status 0 only when the folder is complete; 1 for a checkpoint that cannot be converted; 2 for options that
+do not exist.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,9 +82,20 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="leave out tensors that the model has no place for, instead of stopping",
     )  # fmt: skip
     parser.add_argument(
-        "--shard-gb", type=float, default=2.0, help="size of an output shard (default 2)"
+        "--shard-gb",
+        type=_positive,
+        default=2.0,
+        metavar="GB",
+        help="size of an output shard (default 2)",
     )
     return parser.parse_args(argv)
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected more than 0, found {text}")
+    return number
 
 
 if __name__ == "__main__":

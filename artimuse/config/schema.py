@@ -298,6 +298,16 @@ class EvaluationConfig(Section):
     """Print one critique that the model writes beside what the annotation says."""
 
 
+def check_score_loss(objective: ObjectiveConfig, readout: ReadoutConfig) -> None:
+    """Raise ValueError for a score loss that takes what the read-out does not give."""
+    allowed = READOUT_LOSSES[readout.kind]
+    if objective.score > 0 and objective.score_loss not in allowed:
+        raise ValueError(
+            f"objective.score_loss: {objective.score_loss!r} does not work with "
+            f"model.readout.kind {readout.kind!r}; expected one of {', '.join(allowed)}"
+        )
+
+
 class Config(Section):
     run: RunConfig
     data: DataConfig
@@ -338,13 +348,9 @@ class Config(Section):
         readout = self.model.readout
         if readout is None and self.model.scratch is not None:
             readout = ReadoutConfig()
-        if readout is not None and self.objective.score > 0:
-            allowed = READOUT_LOSSES[readout.kind]
-            if self.objective.score_loss not in allowed:
-                raise ValueError(
-                    f"objective.score_loss: {self.objective.score_loss!r} does not work with "
-                    f"model.readout.kind {readout.kind!r}; expected one of {', '.join(allowed)}"
-                )
+        # What a base brings is seen once it is found (training/setup.py).
+        if readout is not None:
+            check_score_loss(self.objective, readout)
         return self
 
     @property

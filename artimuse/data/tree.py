@@ -104,12 +104,12 @@ def shared_prefix(conversations: Sequence[Conversation]) -> int:
 
 
 def build_tree(
-    conversations: Sequence[Conversation], family: Family, sizes: Sequence[tuple[int, int]] = ()
+    conversations: Sequence[Conversation], family: Family, sizes: Sequence[tuple[int, int]]
 ) -> Tree:
     """Lay the conversations about one image (or the images of one comparison) out as a tree.
 
     Args:
-        sizes: (width, height) of the images, for a family whose positions depend on them.
+        sizes: (width, height) of the images, in the order of their blocks.
 
     Raises:
         ValueError: for no conversation, an empty answer, or conversations that part before the image

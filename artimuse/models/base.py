@@ -33,6 +33,12 @@ MODEL_CONFIG = "config.json"
 SMALL_FILES = ["*.json", "*.jinja", "*.txt", "*.model"]
 """Configuration, tokenizer, image processor and chat template."""
 WEIGHT_FILES = ["*.safetensors"]
+PUBLISHED_LAYOUTS = {
+    "internvl_chat": "internvl (or artimuse, unipercept)",
+    "llava_llama": "llava",
+    "llava_mistral": "llava",
+}
+"""model_type of layouts that `scripts/import_checkpoint.py` reads -> its --format."""
 
 
 def base_folder(source: str | Path, *, weights: bool = True, setting: str = "model.base") -> Path:
@@ -44,9 +50,11 @@ def base_folder(source: str | Path, *, weights: bool = True, setting: str = "mod
         setting: what names the model, for the error.
 
     Raises:
-        ConfigError: for a model that is neither here nor to be had, or lacks some of its files.
+        ConfigError: for a model that is neither here nor to be had, lacks some of its files, or is in a
+            layout that has to be imported first.
     """
     folder = find_folder(source, SMALL_FILES + WEIGHT_FILES * weights, setting)
+    _refuse_published(folder, source, setting)
     lacking = _lacking(folder, weights=weights)
     if lacking is None:
         return folder
@@ -143,6 +151,28 @@ def _unreachable(error: Exception) -> str:
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _refuse_published(folder: Path, source: str | Path, setting: str) -> None:
+    """Raise ConfigError for a checkpoint in its authors' own layout, which transformers has no code for."""
+    path = folder / MODEL_CONFIG
+    if not path.is_file():
+        return
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path}: damaged ({error}): copy the folder again") from error
+    kind = config.get("model_type")
+    layout = PUBLISHED_LAYOUTS.get(kind)
+    # The original LLaVA's first model_type is transformers' own too; what tells them apart is its settings.
+    if layout is None and kind == "llava" and "text_config" not in config:
+        layout = "llava"
+    if layout is not None:
+        raise ConfigError(
+            f"{setting}: {source} is in its authors' own layout (model_type {kind!r}): import it first, with "
+            f"`python scripts/import_checkpoint.py --format {layout} {source} DESTINATION`, and name "
+            "DESTINATION"
+        )
 
 
 def _lacking(folder: Path, *, weights: bool) -> str | None:

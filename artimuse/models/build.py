@@ -28,7 +28,7 @@ from artimuse.models.parts import Tuning
 from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family, scratch_model
 from artimuse.models.weight_files import weights_sha256
-from artimuse.prompts import protocol
+from artimuse.prompts import PromptProtocol, protocol
 
 
 def build_model(
@@ -50,7 +50,7 @@ def build_model(
     Raises:
         ConfigError: for a base that does not fit the rest of the configuration.
     """
-    info = _info(config, datasets)
+    info = _info(config, datasets, hashed=True)
     if config.scratch is not None:
         backbone, family = scratch_model(
             config.scratch,
@@ -100,7 +100,7 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
     Raises:
         ValueError: for a base that is not there (ConfigError), or whose architecture is not known.
     """
-    info = _info(config, ())
+    info = _info(config, (), hashed=False)
     wording = protocol(info.prompt)
     if config.scratch is not None:
         words = words_of(info.readout) if info.readout else ()
@@ -193,7 +193,7 @@ def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
                 model.links.offset[number] = start.links.offset[old]
 
 
-def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
+def _info(config: ModelConfig, datasets: Sequence[str], *, hashed: bool) -> ModelInfo:
     known = None
     if config.base is not None:
         folder = base_folder(config.base, weights=False)
@@ -203,28 +203,51 @@ def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
         readout, prompt = readout or known.readout, prompt or known.prompt
         if images == ImagesConfig():
             images = known.images
-    base, base_sha256 = _origin(config, known)
+    readout, prompt = readout or ReadoutConfig(), prompt or "plain"
+    _require_told_apart(readout, config.aspects, protocol(prompt))
+    base, base_sha256 = _origin(config, known, hashed=hashed)
     return ModelInfo(
         base=base,
         base_sha256=base_sha256,
         tuning=config.tuning,
-        readout=readout or ReadoutConfig(),
+        readout=readout,
         aspects=tuple(config.aspects),
         # One data set needs no link: its scale is the latent score's.
         datasets=tuple(datasets) if config.links and len(datasets) > 1 else (),
-        prompt=prompt or "plain",
+        prompt=prompt,
         images=images,
         quantization=config.quantization,
     )
 
 
-def _origin(config: ModelConfig, known: ModelInfo | None) -> tuple[str | None, str | None]:
-    """Name and hash of the base; an adapter that is continued stays on its own."""
+def _require_told_apart(
+    readout: ReadoutConfig, aspects: Sequence[str], wording: PromptProtocol
+) -> None:
+    """Raise ConfigError where two aspects would be one number: `tokens` and `levels` know an aspect by its
+    question alone."""
+    if not words_of(readout):
+        return
+    asked = [wording.score(aspect) for aspect in aspects]
+    for number, question in enumerate(asked):
+        if question in asked[:number]:
+            first, second = aspects[asked.index(question)], aspects[number]
+            raise ConfigError(
+                f"model.aspects: {first!r} and {second!r} are asked alike by model.prompt {wording.name!r}, "
+                f"and a {readout.kind!r} read-out tells them apart by the question alone: expected one "
+                "aspect, another model.prompt, or model.readout.kind regression or bins"
+            )
+
+
+def _origin(
+    config: ModelConfig, known: ModelInfo | None, *, hashed: bool
+) -> tuple[str | None, str | None]:
+    """Name and, where wanted, hash of the base (which is read whole for it); an adapter that is continued
+    stays on its own."""
     if config.base is None:
         return None, None
     if known is not None and known.tuning == config.tuning == "lora":
         return known.base, known.base_sha256
-    return _base_name(config), weights_sha256(config.base)
+    return _base_name(config), weights_sha256(config.base) if hashed else None
 
 
 def _base_name(config: ModelConfig) -> str:

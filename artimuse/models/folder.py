@@ -12,6 +12,8 @@ Safetensors only. Saving reads back and compares; loading gives the same scores 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 import torch
 from huggingface_hub import save_torch_state_dict
 from peft import PeftModel
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.core_model_loading import revert_weight_conversion
@@ -33,7 +36,13 @@ from artimuse.models.families import FAMILIES, ChatFamily
 from artimuse.models.info import ModelInfo
 from artimuse.models.quantization import keep_packing, quantization_config
 from artimuse.models.readouts import ScoreLinks, WordsReadout, build_readout, words_of
-from artimuse.models.weight_files import compare_written, incomplete, present, weights_sha256
+from artimuse.models.weight_files import (
+    compare_written,
+    incomplete,
+    present,
+    require_whole,
+    weights_sha256,
+)
 from artimuse.prompts import PromptProtocol, protocol
 
 INFO_FILE, READOUT_FILE = "artimuse.json", "readout.safetensors"
@@ -120,6 +129,7 @@ def load_model(
     """
     folder = model_folder(folder)
     info = read_info(folder)
+    require_whole(folder)
     source: str | Path = folder
     if info.tuning == "lora":
         assert info.base is not None
@@ -183,6 +193,7 @@ def load_backbone(
         ValueError: when weights are missing; transformers would draw them at random.
     """
     folder = base_folder(source)
+    require_whole(folder)
     options: dict[str, Any] = {}
     if quantization != "none":
         kind = AutoConfig.from_pretrained(folder).model_type
@@ -221,11 +232,25 @@ def load_family(
     known = known_family(kind, source)
     _only_full_attention(config, source)
     folder = base_folder(source, weights=False)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with _told_of(folder, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.chat_template is None:
         tokenizer.chat_template = _processor_template(folder)
-    image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+    with _told_of(folder, "image processor"):
+        image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     return known.from_config(tokenizer, image_processor, config, protocol=protocol, images=images)
+
+
+@contextmanager
+def _told_of(folder: Path, part: str) -> Iterator[None]:
+    """transformers' errors about files that are absent or damaged, with their folder."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"{folder}: its {part} cannot be loaded: {error}\n  expected the files of a whole model folder: "
+            "copy the folder again"
+        ) from error
 
 
 def known_family(kind: str, source: str | Path) -> Any:
@@ -269,7 +294,7 @@ def read_info(folder: Path) -> ModelInfo:
         )
     try:
         return _info(json.loads(path.read_text(encoding="utf-8")), path)
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, json.JSONDecodeError, ValidationError) as error:
         raise ValueError(f"{path}: damaged ({error!r}): copy the folder again") from error
 
 

@@ -66,7 +66,12 @@ def _target(model: nn.Module, family: Any, config: LoraConfig, tuning: Tuning) -
         targets["vision_target"] = ("vision", config.vision_target or family.vision_lora_target)
     linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     for key, (part, target) in targets.items():
-        matched = [name for name in linears if re.fullmatch(target, name)]
+        try:
+            matched = [name for name in linears if re.fullmatch(target, name)]
+        except re.error as error:
+            raise ConfigError(
+                f"model.lora.{key}: {target!r}: expected a regular expression: {error}"
+            ) from error
         if not matched:
             raise ConfigError(
                 f"model.lora.{key}: {target!r} matches no linear layer; their names are like "

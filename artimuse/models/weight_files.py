@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 
@@ -14,6 +15,18 @@ def present(folder: Path, name: str) -> Path:
     if not (folder / name).is_file():
         raise ValueError(f"{folder}: expected {name} in it, found none: copy the folder again")
     return folder / name
+
+
+def require_whole(folder: Path) -> None:
+    """Raise ValueError for a safetensors file of the folder that was cut off; weights are not read."""
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except SafetensorError as error:
+            raise ValueError(
+                f"{file}: expected a whole safetensors file, found a damaged one ({error}): copy it again"
+            ) from error
 
 
 def incomplete(place: str | Path, missing: Sequence[str]) -> str:

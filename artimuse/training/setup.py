@@ -10,12 +10,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from artimuse.config import Config, ModelConfig, TrainConfig
+from artimuse.config import Config, ConfigError, ModelConfig, ReadoutConfig, TrainConfig
+from artimuse.config.schema import check_score_loss
 from artimuse.config.sources import NEVER_TRAINED
 from artimuse.data.checks.bad import drop_bad, enforce_limit, write_bad
 from artimuse.data.checks.decode import check_images
 from artimuse.data.checks.leakage import find_leaks_undecoded
 from artimuse.data.checks.refusal import count_leaks, refuse_leaks, write_leaks
+from artimuse.data.checks.report.refusals import unknown_aspects
 from artimuse.data.collate import Collator
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
@@ -24,10 +26,11 @@ from artimuse.data.units import units
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.build import build_model
+from artimuse.models.folder import is_model_folder, read_info
 from artimuse.models.lora import tuning_of
 from artimuse.models.parts import trained_counts
 from artimuse.prompts import protocol
-from artimuse.records import Source
+from artimuse.records import DataError, Source
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
 
 
@@ -48,24 +51,38 @@ def find_base(config: Config) -> None:
     """Find the base model, or download it, before any data are read: that can take an hour.
 
     Raises:
-        ConfigError: for a base that is neither here nor to be had.
+        ConfigError: for a base that is neither here nor to be had, or whose read-out, which is kept, does
+            not give what the score loss takes.
     """
-    if config.model.base is not None:
-        base_folder(config.model.base)
+    if config.model.base is None:
+        return
+    folder = base_folder(config.model.base)
+    try:
+        kept = read_info(folder).readout if is_model_folder(folder) else None
+    except ValueError as error:
+        raise ConfigError(f"model.base: {error}") from error
+    try:
+        check_score_loss(config.objective, config.model.readout or kept or ReadoutConfig())
+    except ValueError as error:
+        found = f"that of {config.model.base} is kept" if kept else "regression is the default"
+        raise ConfigError(f"{error}; model.readout is not given, and {found}") from error
 
 
 def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) -> RecipeData:
     """Draw the demo data where asked, load and check every source, and record what is left out.
 
     Raises:
-        DataError: for data that cannot be read, when more than data.max_bad_frac of it is bad, and for
-            images of an evaluation source among the training data (by name or equal bytes).
+        DataError: for data that cannot be read, when more than data.max_bad_frac of it is bad, for score
+            questions about an aspect that the model does not have, and for images of an evaluation source
+            among the training data (by name or equal bytes).
     """
     main = accelerator.is_main_process
     if main:
         draw_demo(config)
     accelerator.wait_for_everyone()
     sources = load_sources(config)
+    for reason in unknown_aspects(config, sources):
+        raise DataError(reason)
     bad_images: list[Any] = [[]]
     if main:
         folder.record(**provenance(config, accelerator.device, accelerator.num_processes))
@@ -93,14 +110,23 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
 
 
 def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
-    """The model that the configuration asks for, on the CPU, ready to be trained."""
-    return build_model(
-        config.model,
-        texts=data.texts(),
-        datasets=data.scored_datasets(),
-        seed=config.run.seed,
-        dtype=base_dtype(config.model, config.train),
-    )
+    """The model that the configuration asks for, on the CPU, ready to be trained.
+
+    Raises:
+        ConfigError: for a base, or settings of the model, that do not go together.
+    """
+    try:
+        return build_model(
+            config.model,
+            texts=data.texts(),
+            datasets=data.scored_datasets(),
+            seed=config.run.seed,
+            dtype=base_dtype(config.model, config.train),
+        )
+    # Of a file of the base, or a setting that the family or the vocabulary does not have: the user's to
+    # put right, as a ConfigError is.
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
 
 
 def base_dtype(model: ModelConfig, train: TrainConfig) -> torch.dtype:

@@ -32,8 +32,10 @@ def ragged(make_sample: Callable[..., Sample]) -> list[Item]:
 
 
 def tree_of(collate: Collator, item: Item) -> Tree:
-    tokens = [collate.family.image_tokens((1, 1))] * len(item.sample.images)
-    return build_tree([collate.conversation(q, tokens) for q in item.questions], collate.family)
+    sizes = [(1, 1)] * len(item.sample.images)
+    tokens = [collate.family.image_tokens(size) for size in sizes]
+    conversations = [collate.conversation(q, tokens) for q in item.questions]
+    return build_tree(conversations, collate.family, sizes)
 
 
 def test_padding_and_layout(collator: Collator, make_sample: Callable[..., Sample]) -> None:

@@ -44,7 +44,7 @@ class Letters:
 
 def tree(*conversations: tuple[str, str | None], axes: int = 1) -> Tree:
     laid = [Conversation(ids(p), None if a is None else ids(a)) for p, a in conversations]
-    return build_tree(laid, Letters(axes))  # type: ignore[arg-type]
+    return build_tree(laid, Letters(axes), [])  # type: ignore[arg-type]
 
 
 def test_the_worked_example_of_the_module() -> None:
@@ -143,9 +143,9 @@ def test_every_branch_reads_as_its_own_conversation(
     questions = (*sample.questions, Question("text", "the same\nstart", answer="dark"))
     conversations = [collator.conversation(q, [4]) for q in questions]
     family = collator.family
-    made = build_tree(conversations, family)
+    made = build_tree(conversations, family, [(1, 1)])
     for number, conversation in enumerate(conversations):
-        alone = build_tree([conversation], family)
+        alone = build_tree([conversation], family, [(1, 1)])
         own = (made.branch == 0) | (made.branch == number + 1)
         assert made.ids[own].tolist() == alone.ids.tolist()
         assert made.positions[:, own].tolist() == alone.positions.tolist()

@@ -1,4 +1,4 @@
-"""Each family trains on the demo data with a read-out of its own, is evaluated, scores and answers."""
+"""Each family has its data checked, trains with a read-out of its own, is evaluated, scores and answers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ def test_a_family_learns_scores_and_answers(
     family: str, readout: str, loss: str, small_data: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "runs" / family
-    trained = call_script(
-        "train", "--config", QUICKSTART, *SHORT, f"data.root={small_data}",
+    recipe = (
+        "--config", QUICKSTART, *SHORT, f"data.root={small_data}",
         f"run.folder={tmp_path / 'runs'}", f"run.name={family}", "train.steps=2", "train.threads=1",
         "train.batch_images=12", "train.row_tokens=null", "evaluation.baselines=[]",
         f"model.scratch.family={family}", f"model.readout.kind={readout}",
         f"objective.score_loss={loss}",
     )  # fmt: skip
+    checked = call_script("check_data", *recipe)
+    assert checked.status == 0, checked.err
+    trained = call_script("train", *recipe)
     assert trained.status == 0, trained.err
     assert f"model      {family} " in trained.out
     results = json.loads((run / "results" / "results.json").read_text(encoding="utf-8"))

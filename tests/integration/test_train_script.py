@@ -276,3 +276,49 @@ def test_an_absent_base_says_what_to_download(
     assert "model.base: 'OpenGVLab/InternVL3-8B-hf' is neither a folder here nor in" in called.err
     assert "hf download OpenGVLab/InternVL3-8B-hf --local-dir models/InternVL3-8B" in called.err
     assert not (tmp_path / "quickstart" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("model.images={fit: keep}", "model.images.fit: 'keep': internvl takes squash, pad"),
+        ("model.aspects=[light]", "expected score questions about model.aspects (light)"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_one_line_and_no_traceback(
+    setting: str, said: str, small_data: Path, tmp_path: Path, script: Callable[..., Called]
+) -> None:
+    called = script(
+        "train", "--config", QUICKSTART, f"data.root={small_data}", f"run.folder={tmp_path}",
+        *SMALL, setting,
+    )  # fmt: skip
+    assert called.status == 2
+    assert said in called.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["objective.score_loss=cross_entropy"], "is kept"),
+        (
+            ["model.readout={kind: levels, words: [awful, splendid]}"],
+            "expected one token of the vocab",
+        ),
+        (["model.tuning=lora", "model.lora={target: '(('}"], "expected a regular expression"),
+    ],
+)
+def test_a_base_that_does_not_fit_is_one_line_and_no_traceback(
+    settings: list[str],
+    said: str,
+    small_run: SmallRun,
+    small_data: Path,
+    tmp_path: Path,
+    script: Callable[..., Called],
+) -> None:
+    base = ["model.scratch=null", "model.readout=null", f"model.base={small_run.folder / 'model'}"]
+    called = script(
+        "train", "--config", QUICKSTART, f"data.root={small_data}", f"run.folder={tmp_path}",
+        *SMALL[:2], *SMALL[-3:], *base, *settings,
+    )  # fmt: skip
+    assert called.status == 2
+    assert said in called.err

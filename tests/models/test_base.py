@@ -227,3 +227,50 @@ def test_an_adapter_of_a_base_on_the_hub(tiny_model: AestheticModel, place: Path
     assert (
         f"tuned/artimuse.json: base: {HUB_ID!r} is neither a folder here nor in the hub's" in said
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "layout"),
+    [
+        ({"model_type": "internvl_chat"}, "internvl (or artimuse, unipercept)"),
+        ({"model_type": "llava_llama"}, "llava"),
+        ({"model_type": "llava", "mm_hidden_size": 4}, "llava"),
+    ],
+)
+def test_a_published_layout_says_how_to_import_it(
+    config: dict[str, object], layout: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(f"import_checkpoint.py --format {layout} ")):
+        base_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "keep_bytes", "said"),
+    [
+        ("model.safetensors", 5000, "model.safetensors: expected a whole safetensors file"),
+        ("readout.safetensors", 20, "readout.safetensors: expected a whole safetensors file"),
+        ("tokenizer.json", 0, "its tokenizer cannot be loaded"),
+        ("preprocessor_config.json", 0, "its image processor cannot be loaded"),
+        ("artimuse.json", 9, "artimuse.json: damaged"),
+        ("config.json", 9, "config.json: damaged"),
+    ],
+)
+def test_a_file_that_was_cut_off_is_named(
+    name: str, keep_bytes: int, said: str, tiny_model: AestheticModel, tmp_path: Path
+) -> None:
+    save_model(tiny_model, tmp_path / "model")
+    file = tmp_path / "model" / name
+    file.write_bytes(file.read_bytes()[:keep_bytes])
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        load_model(tmp_path / "model")
+    assert str(tmp_path / "model") in str(caught.value)
+
+
+def test_a_read_out_of_no_known_kind(tiny_model: AestheticModel, tmp_path: Path) -> None:
+    save_model(tiny_model, tmp_path)
+    record = json.loads((tmp_path / "artimuse.json").read_text(encoding="utf-8"))
+    record["readout"]["kind"] = "guess"
+    (tmp_path / "artimuse.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"artimuse.json: damaged"):
+        load_model(tmp_path)

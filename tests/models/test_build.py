@@ -98,6 +98,21 @@ assert not heavy, heavy
 """
 
 
+def test_aspects_that_a_read_out_cannot_tell_apart_are_an_error(texts: list[str]) -> None:
+    """ArtiMuse's score question names no aspect, and score tokens know an aspect by its question alone."""
+    aspects = ["overall", "light"]
+
+    def build(kind: Any, prompt: Any) -> AestheticModel:
+        readout = ReadoutConfig(kind=kind, hidden=8)
+        config = ModelConfig(scratch=TINY, readout=readout, prompt=prompt, aspects=aspects)
+        return build_model(config, texts=texts, seed=0)
+
+    for kind in ("tokens", "levels"):
+        with pytest.raises(ConfigError, match="'overall' and 'light' are asked alike by"):
+            build(kind, "artimuse")
+    assert build("tokens", "plain").info.aspects == build("regression", "artimuse").info.aspects
+
+
 def test_neither_deepspeed_nor_wandb_is_imported(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS, str(tmp_path / "model")],

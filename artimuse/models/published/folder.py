@@ -93,7 +93,7 @@ def _read(folder: Path, format: str, vision_tower: str | None) -> Checkpoint:
             return read_llava(folder, vision_tower)
         if vision_tower is not None:
             raise ValueError(
-                f"--vision-tower: only for llava; a {format} checkpoint holds its tower"
+                f"--vision-tower: only for llava; a checkpoint of format {format} holds its tower"
             )
         return read_internvl(folder)
     except StrictDataclassError as error:  # a setting that is not of its type

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from peft import LoraConfig as PeftLoraConfig
 from safetensors.torch import save_file
@@ -148,6 +147,3 @@ class AdapterWriter:
         pattern = "|".join(re.escape(shape).replace("0", r"\d+") for shape in shapes)
         matched = {name for name in self._modules if re.fullmatch(pattern, name)}
         return pattern if matched == set(self._ranks) else sorted(self._ranks)
-
-    def summary(self) -> dict[str, Any]:
-        return {"modules": len(self._ranks), "ranks": sorted(set(self._ranks.values()))}

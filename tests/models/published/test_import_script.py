@@ -59,6 +59,8 @@ def test_llava_with_its_tower_beside(tmp_path: Path) -> None:
         (["--format", "llava"], "model_type 'internvl_chat': a LLaVA-1.5 checkpoint has"),
         (["--format", "artimuse", "--vision-tower", "x"], "--vision-tower: only for llava"),
         (["--format", "artimuse", "--lora", "drop"], "invalid choice: 'drop'"),
+        (["--format", "artimuse", "--shard-gb", "0"], "--shard-gb: expected more than 0, found 0"),
+        (["--format", "artimuse", "--shard-gb", "nan"], "--shard-gb: expected more than 0, found"),
     ],
 )
 def test_a_wrong_call_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def refusals(
     training = sources[: len(config.data.sources)]
     found = [_leakage(config, leaks, lists), _bad(config, sources, bad_images)]
     return [reason for reason in found if reason] + [
-        *_aspects(config, training),
+        *unknown_aspects(config, sources),
         *_apart(training),
     ]
 
@@ -66,9 +66,10 @@ def _bad(config: Config, sources: Sequence[Source], bad_images: Sequence[BadItem
     return None
 
 
-def _aspects(config: Config, training: Sequence[Source]) -> Iterator[str]:
-    """Score questions about an aspect that the recipe's model does not have."""
-    for source in training:
+def unknown_aspects(config: Config, sources: Sequence[Source]) -> Iterator[str]:
+    """Score questions about an aspect that the recipe's model does not have, evaluation's included: they would
+    stop the run after training."""
+    for source in sources:
         asked = Counter(
             question.aspect
             for sample in source.samples

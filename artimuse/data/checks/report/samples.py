@@ -55,7 +55,7 @@ def _sample(sample: Sample, pairs: Sequence[Pair], reader: Reader, sizes: Sizes)
         return record
     image_tokens = reader.image_tokens(sample, sizes)
     asked = [reader.conversation(question, image_tokens) for question in sample.questions]
-    tree = build_tree(asked, reader.family)
+    tree = build_tree(asked, reader.family, [sizes[str(image)] for image in sample.images])
     prefix = int((tree.branch == 0).sum())
     record["tokens"] = len(tree)
     record["prefix"] = folded(tree.ids[:prefix].tolist(), reader.decode)

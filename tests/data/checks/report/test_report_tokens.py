@@ -50,7 +50,9 @@ class Words:
     def prefix_positions(
         self, prefix_ids: Sequence[int], sizes: Sequence[tuple[int, int]]
     ) -> np.ndarray:
-        del sizes
+        # As in Qwen-VL, where an image's positions are known from its size alone.
+        images = [self.words[number] for number in prefix_ids].count(IMAGE)
+        assert sum(map(self.image_tokens, sizes)) == images
         return np.arange(len(prefix_ids))[None]
 
     def pixels(self, image: Any) -> Any:
@@ -144,7 +146,7 @@ def test_tree_tokens_are_those_of_the_tree(asked: list[tuple[list[str], list[str
         )
         for prompt, answer in asked
     ]
-    assert tree_tokens(conversations) == len(build_tree(conversations, reader.family))
+    assert tree_tokens(conversations) == len(build_tree(conversations, reader.family, [(3, 1)]))
 
 
 def test_a_sample_as_it_is_taught() -> None:
