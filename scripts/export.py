@@ -2,9 +2,11 @@
 
     python scripts/export.py --model runs/custom_finetune/model exported/
     python scripts/export.py --model runs/custom_finetune/model exported/ --dtype bfloat16
+    python scripts/export.py --model models/artimuse served/ --score-rows
 
 LoRA adapters and parts that were trained fully become the weights themselves: the folder loads with
-transformers' AutoModelForImageTextToText, and remains a model folder that score.py and train.py take.
+transformers' AutoModelForImageTextToText, and remains a model folder that score.py and train.py take. With
+--score-rows the score of a `tokens` or `levels` read-out can be read off plain transformers' logits.
 
 Exit status 0 only when the folder is complete; 2 for a wrong call.
 """
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     dtype = getattr(torch, args.dtype) if args.dtype else None
     try:
-        done = export_model(args.model, args.destination, dtype=dtype)
+        done = export_model(args.model, args.destination, dtype=dtype, score_rows=args.score_rows)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -66,6 +68,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("destination", type=Path, metavar="DESTINATION", help="a new folder")
     parser.add_argument("--model", required=True, type=Path, help="a model folder")
     parser.add_argument("--dtype", choices=DTYPES, help="of the weights (default: the base's own)")
+    parser.add_argument(
+        "--score-rows", action="store_true",
+        help="put the trained rows of a tokens or levels read-out into lm_head; texts may change a little",
+    )  # fmt: skip
     return parser.parse_args(argv)
 
 

@@ -4,9 +4,10 @@
     AutoModelForImageTextToText.from_pretrained("exported")
 
 The exported folder is a model folder too, of tuning `full`: `artimuse.json` and `readout.safetensors` are in
-it, and every command takes it. Of a `tokens` or `levels` read-out the trained rows also become rows of lm_head,
-so that the score can be read off plain transformers' own logits; a `regression` or `bins` head has no place
-there.
+it, and every command takes it. Its logits are those of the model that was exported. With `score_rows` the trained
+rows of a `tokens` or `levels` read-out become rows of lm_head, so that the score can be read off plain
+transformers' own logits, as serving needs it; texts are then written with other logits for these words. A
+`regression` or `bins` head has no place there.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ class Exported:
 
 
 def export_model(
-    folder: str | Path, destination: Path, *, dtype: torch.dtype | None = None
+    folder: str | Path,
+    destination: Path,
+    *,
+    dtype: torch.dtype | None = None,
+    score_rows: bool = False,
 ) -> Exported:
     """Merge a model folder into a plain transformers folder.
 
@@ -56,14 +61,21 @@ def export_model(
         folder: a model folder; one that is fully tuned is written anew, in another type where asked.
         destination: new, or an empty folder. It is complete or absent.
         dtype: of the weights; None is the base's own. Sums are rounded to it once.
+        score_rows: the rows of a `tokens` or `levels` read-out become lm_head's.
 
     Raises:
-        ValueError: for what is not a model folder, or a destination that holds something.
+        ValueError: for what is not a model folder, a destination that holds something, or score rows of a
+            read-out that has none.
     """
     folder = model_folder(folder)
     info = read_info(folder)
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise ValueError(f"{destination}: expected a new or an empty folder, found something in it")
+    if score_rows and (info.readout is None or not words_of(info.readout)):
+        raise ValueError(
+            f"{folder}: expected a 'tokens' or 'levels' read-out, whose rows lm_head can hold, found "
+            f"{info.readout_kind!r}: leave --score-rows out, and use score.py with the exported folder"
+        )
     if info.tuning == "lora":
         require_base(info, folder)
     dtype = dtype or _own_dtype(info.base if info.tuning == "lora" else folder)
@@ -72,7 +84,7 @@ def export_model(
     if isinstance(model.backbone, PeftModel):
         # What PEFT holds in float32 is rounded here, and only here.
         model.backbone = merge_adapter(model.backbone).to(dtype)
-    words = _put_rows_into_head(model)
+    words = _put_rows_into_head(model) if score_rows else ()
     model.info = replace(info, tuning="full", quantization="none")
     _write(model, destination)
     return Exported(
@@ -94,9 +106,8 @@ def _own_dtype(source: str | Path | None) -> torch.dtype:
 
 @torch.no_grad()
 def _put_rows_into_head(model: AestheticModel) -> tuple[str, ...]:
-    """The rows of a `tokens` or `levels` read-out become lm_head's; () for the other kinds."""
-    if not isinstance(model.readout, WordsReadout):
-        return ()
+    """The rows of a `tokens` or `levels` read-out become lm_head's."""
+    assert isinstance(model.readout, WordsReadout)
     assert model.info.readout is not None
     backbone: Any = model.backbone
     head, words = backbone.get_output_embeddings(), words_of(model.info.readout)

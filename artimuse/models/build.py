@@ -119,6 +119,7 @@ def _from_base(
     config: ModelConfig, info: ModelInfo, *, seed: int, dtype: torch.dtype
 ) -> AestheticModel:
     assert config.base is not None
+    assert info.readout is not None
     folder = base_folder(config.base)
     if not is_model_folder(folder):
         backbone = load_backbone(folder, dtype, config.quantization)
@@ -129,7 +130,9 @@ def _from_base(
         raise ConfigError(
             f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {info.prompt!r}"
         )
-    if config.readout is None and start.info.readout and start.info.aspects != info.aspects:
+    # Rows of words are read for every aspect alike: the question tells aspects apart.
+    same_outputs = start.info.aspects == info.aspects or bool(words_of(info.readout))
+    if config.readout is None and start.info.readout and not same_outputs:
         raise ConfigError(
             f"model.aspects: {config.base} scores {list(start.info.aspects)}, found "
             f"{list(info.aspects)}: give model.readout to train a new read-out for them"
@@ -140,7 +143,7 @@ def _from_base(
             folder, start.transformers_model.config, protocol(info.prompt), info.images
         )
     model = assemble(start.backbone, family, info, seed=seed + 1)
-    if start.info.readout == info.readout and start.info.aspects == info.aspects:
+    if start.info.readout == info.readout and same_outputs:
         assert model.readout is not None
         assert start.readout is not None
         model.readout.load_state_dict(start.readout.state_dict())

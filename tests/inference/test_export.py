@@ -127,7 +127,7 @@ def test_words_are_scored_by_plain_transformers(
     """The trained rows are lm_head's: softmax over the words' logits is the score, tied or not."""
     model = words_model(family, texts, tied=tied)
     save_model(model, tmp_path / "model")
-    done = export_model(tmp_path / "model", tmp_path / "exported")
+    done = export_model(tmp_path / "model", tmp_path / "exported", score_rows=True)
     assert done.score_words == tuple(LEVELS)
     assert not done.head_beside
     batch = batch_for(model)
@@ -145,6 +145,32 @@ def test_words_are_scored_by_plain_transformers(
     assert torch.allclose(before[..., others], after[..., others], atol=1e-4)
     assert not torch.allclose(before[..., ids], after[..., ids], atol=1e-2)
     assert not exported.config.tie_word_embeddings
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_words_stay_beside_unless_they_are_asked_for(
+    tied: bool, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
+) -> None:
+    """What is exported writes as the model did, and scores as it did from the read-out beside it."""
+    model = words_model("internvl", texts, tied=tied)
+    save_model(model, tmp_path / "model")
+    done = export_model(tmp_path / "model", tmp_path / "exported")
+    assert (done.score_words, done.head_beside) == ((), True)
+    batch = batch_for(model)
+    before = logits(model.transformers_model, model.family, batch)
+    assert torch.allclose(
+        before, logits(plain(tmp_path / "exported"), model.family, batch), atol=1e-4
+    )
+    again = load_model(tmp_path / "exported")
+    with torch.inference_mode():
+        assert torch.allclose(again(batch).scores, model(batch).scores, atol=1e-4)
+
+
+def test_rows_of_another_read_out_cannot_be_asked_for(tmp_path: Path, texts: list[str]) -> None:
+    save_base(tmp_path / "model", texts, "internvl")
+    with pytest.raises(ValueError, match="expected a 'tokens' or 'levels' read-out.*'regression'"):
+        export_model(tmp_path / "model", tmp_path / "exported", score_rows=True)
+    assert not (tmp_path / "exported").exists()
 
 
 def words_model(family: str, texts: list[str], *, tied: bool) -> AestheticModel:

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from trained import answers, batches, lora_config, save_base, trained
+from trained import answers, batches, disturb, lora_config, save_base, trained
 
 from artimuse.batch import Batch
 from artimuse.config import ConfigError, LoraConfig, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.models.folder import save_model
+from artimuse.prompts import LEVELS
 from artimuse.records import Sample
 from conftest import TINY, build_tiny
 
@@ -75,6 +76,17 @@ def test_a_new_read_out_is_only_drawn_when_asked_for(
         build_model(ModelConfig(**settings), seed=0)
     new = build_model(ModelConfig(**settings, readout=ReadoutConfig(kind="bins")), seed=0)
     assert new.info.readout_kind == "bins"
+
+
+def test_rows_of_words_are_kept_for_other_aspects(tmp_path: Path, texts: list[str]) -> None:
+    """As when UniPercept's three aspects become the one of a data set: the question tells them apart."""
+    readout = ReadoutConfig(kind="levels")
+    start = build_tiny([*texts, *LEVELS], readout=readout, aspects=["aesthetics", "quality"])
+    disturb(start)
+    save_model(start, tmp_path / "start")
+    other = build_model(ModelConfig(base=str(tmp_path / "start")), seed=1)
+    assert other.info.aspects == ("overall",)
+    assert torch.equal(other.readout.rows.weight, start.readout.rows.weight)
 
 
 def test_a_lora_target_that_matches_nothing_is_an_error(base: Path) -> None:
