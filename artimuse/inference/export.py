@@ -4,8 +4,8 @@
     AutoModelForImageTextToText.from_pretrained("exported")
 
 The exported folder is a model folder too, of tuning `full`: `artimuse.json` and `readout.safetensors` are in
-it, and every command takes it. Its logits are those of the model that was exported. With `score_rows` the trained
-rows of a `tokens` or `levels` read-out become rows of lm_head, so that the score can be read off plain
+it, and every command takes it. Its logits are those of the model that was exported. With `score_rows` the
+trained rows of a `tokens` or `levels` read-out become rows of lm_head, so that the score can be read off plain
 transformers' own logits, as serving needs it; texts are then written with other logits for these words. A
 `regression` or `bins` head has no place there.
 """

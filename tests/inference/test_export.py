@@ -168,7 +168,7 @@ def test_words_stay_beside_unless_they_are_asked_for(
 
 def test_rows_of_another_read_out_cannot_be_asked_for(tmp_path: Path, texts: list[str]) -> None:
     save_base(tmp_path / "model", texts, "internvl")
-    with pytest.raises(ValueError, match="expected a 'tokens' or 'levels' read-out.*'regression'"):
+    with pytest.raises(ValueError, match=r"expected a 'tokens' or 'levels' read-out.*'regression'"):
         export_model(tmp_path / "model", tmp_path / "exported", score_rows=True)
     assert not (tmp_path / "exported").exists()
 
