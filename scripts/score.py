@@ -4,105 +4,92 @@
     python scripts/score.py --model runs/quickstart/model a.jpg b.jpg --output scores.csv --describe
     python scripts/score.py --model M photos/ --output answers.jsonl --questions questions.txt
 
-Exit status 0 only when every image was scored; 1 when some could not be read (they are listed, and have no
-row); 2 for a wrong call.
+A row per image, written as soon as it is done. The same command goes on where it was stopped: images that
+OUTPUT has already are skipped. OUTPUT.meta.json says how the rows were made (scale, read-out, model, prompts);
+OUTPUT.not_scored.jsonl lists images that cannot be read, with reasons.
+
+Exit status 0 only when every image has its row; 1 when some could not be read (the next call tries them
+again); 2 for a wrong call; 130 when interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from artimuse.inference.score_file import ScoreFile, find_images
-from artimuse.prompts import ATTRIBUTES, protocol
-from artimuse.records import DataError
+from artimuse.inference.asked import MAX_NEW_TOKENS, Asked, read_questions
+from artimuse.inference.progress import Progress
+from artimuse.inference.score_file import ScoreFile, check_output, find_images
 
 if TYPE_CHECKING:
-    from artimuse.inference.critic import Critic
-    from artimuse.inference.scorer import Scorer
+    from artimuse.inference.assess import Assessed
+    from artimuse.inference.stream import Broken
+
+BROKEN, WRONG_CALL, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     try:
+        check_output(args.output)
         images = find_images(args.images)
-        questions = _questions(args.questions)
-        # Imported here: a wrong call must not wait for torch.
-        from artimuse.inference.critic import Critic
-        from artimuse.inference.scorer import Scorer
-        from artimuse.models.folder import load_model
-
-        model = load_model(args.model)
-        output = ScoreFile(args.output)
-    except ValueError as error:
+        questions = read_questions(args.questions) if args.questions else ()
+        return score(args, images, Asked(args.describe, questions, args.max_new_tokens))
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    scorer = Scorer(model, batch_images=args.batch_images)
-    critic = Critic(model)
-    critiques = (
-        {a: protocol(model.info.prompt).attribute(a) for a in ATTRIBUTES} if args.describe else {}
-    )
-    done, broken = 0, []
-    for image, scores in _scores(scorer, images, broken):
-        row: dict[str, Any] = {
-            "image": str(image),
-            "score": next(iter(scores.values())),
-            "scores": scores,
-        }
-        row |= _texts(critic, image, critiques, questions, args.max_new_tokens)
-        output.write(row)
-        done += 1
-        if sys.stderr.isatty():
-            print(f"\r{done}/{len(images)}", end="", file=sys.stderr, flush=True)
-    output.close()
-    for reason in broken:
-        print(f"not scored: {reason}", file=sys.stderr)
+        return WRONG_CALL
+
+
+def score(args: argparse.Namespace, images: Sequence[Path], asked: Asked) -> int:
+    """Everything from the model to the last row."""
+    # Imported here: a wrong call must not wait for torch.
+    from artimuse.inference.assess import assess, check_asked, row_fields
+    from artimuse.inference.device import pick_device, pick_dtype
+    from artimuse.inference.provenance import describe_run
+    from artimuse.models.base import model_folder
+    from artimuse.models.folder import load_model
+
+    device, folder = pick_device(args.device), model_folder(args.model)
+    model = load_model(folder, dtype=pick_dtype(args.dtype)).to(device)
+    check_asked(model.info, asked)
+    meta = describe_run(model, folder, asked)
+    with closing(ScoreFile(args.output, row_fields(model.info, asked), meta)) as output:
+        waiting = [image for image in images if str(image) not in output.done]
+        progress = Progress(len(images), skipped=len(images) - len(waiting))
+        rows = assess(model, waiting, asked, device=device, batch_images=args.batch_images)
+        with closing(progress), closing(rows):
+            status = _write(rows, output, progress)
     print(
-        f"scored={done} not_scored={len(broken)} scale=0-100 read_out={model.info.readout_kind} "
+        f"{progress.summary()} scale=0-100 read_out={model.info.readout_kind or 'none'} "
         f"model={args.model} output={args.output}"
     )
-    return 1 if broken else 0
+    return status
 
 
-def _scores(
-    scorer: Scorer, images: Sequence[Path], broken: list[str]
-) -> Iterator[tuple[Path, dict[str, float]]]:
-    """Scores batch by batch; what cannot be read is added to `broken` with its reason."""
-    from artimuse.data.images import read_image
+def _write(
+    rows: Generator[Assessed | Broken, None, None], output: ScoreFile, progress: Progress
+) -> int:
+    """Write rows as they come; returns the exit status."""
+    from artimuse.inference.stream import Broken
 
-    for start in range(0, len(images), scorer.batch_images):
-        readable = []
-        for image in images[start : start + scorer.batch_images]:
-            try:
-                read_image(image)
-                readable.append(image)
-            except DataError as error:
-                broken.append(str(error))
-        yield from zip(readable, scorer.score_images(readable), strict=True)
-
-
-def _texts(
-    critic: Critic, image: Path, critiques: dict[str, str], questions: Sequence[str], limit: int
-) -> dict[str, dict[str, str]]:
-    """Critiques and answers of one image, from one encoding of it."""
-    answers = critic.answer(image, [*critiques.values(), *questions], max_new_tokens=limit)
-    texts: dict[str, dict[str, str]] = {}
-    if critiques:
-        texts["critiques"] = dict(zip(critiques, answers, strict=False))
-    if questions:
-        texts["answers"] = dict(zip(questions, answers[len(critiques) :], strict=True))
-    return texts
-
-
-def _questions(path: Path | None) -> list[str]:
-    if path is None:
-        return []
-    if not path.is_file():
-        raise ValueError(f"--questions {path}: no such file; expected one question a line")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    for note in output.notes:
+        progress.say(f"{output.path}: {note}")
+    try:
+        for one in rows:
+            if isinstance(one, Broken):
+                output.not_scored(str(one.image), one.reason)
+                progress.no_row(one.reason)
+            else:
+                output.write(one.row)
+                progress.row(cut_texts=one.cut)
+    except KeyboardInterrupt:
+        progress.say("interrupted: the same command goes on from here")
+        return INTERRUPTED
+    return BROKEN if progress.not_scored else 0
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -110,13 +97,34 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
-    parser.add_argument("--model", required=True, type=Path, help="a model folder")
-    parser.add_argument("--output", required=True, type=Path, help="a new .jsonl or .csv file")
+    parser.add_argument("--model", required=True, help="a model folder, or a hub id of one")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="a .jsonl or .csv file, new or to go on with"
+    )
     parser.add_argument("--describe", action="store_true", help="write the eight critiques too")
-    parser.add_argument("--questions", type=Path, help="a file with a question a line")
-    parser.add_argument("--max-new-tokens", type=int, default=128, help="of a text (default 128)")
-    parser.add_argument("--batch-images", type=int, default=32, help="images at once (default 32)")
-    return parser.parse_args(argv)
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="a question a line")
+    parser.add_argument(
+        "--max-new-tokens", type=_positive, default=MAX_NEW_TOKENS, metavar="N",
+        help=f"of a text; longer ones are cut off and counted (default {MAX_NEW_TOKENS})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--batch-images", type=_positive, default=32, metavar="N",
+        help="images in one forward pass (default 32)",
+    )  # fmt: skip
+    parser.add_argument("--device", help="cpu, cuda:0, ... (default: CUDA where there is one)")
+    parser.add_argument(
+        "--dtype", choices=["float32", "bfloat16", "float16"], default="float32",
+        help="of the base's weights (default float32)",
+    )  # fmt: skip
+    # Images may stand before, between and after the options.
+    return parser.parse_intermixed_args(argv)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
+    return number
 
 
 if __name__ == "__main__":

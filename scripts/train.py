@@ -92,6 +92,7 @@ def run_stage(
     from artimuse.training.stages import result, stages_before
 
     config = stage.config
+    setup.find_base(config)
     data = setup.prepare_data(config, accelerator, folder)
     model = setup.prepare_model(config, data)
     steps = setup.prepare_steps(config, data, model, accelerator)

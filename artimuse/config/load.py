@@ -34,7 +34,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     if not path.is_file():
-        raise ConfigError(f"{path}: no such recipe{_suggest_file(path)}")
+        raise ConfigError(f"{path}: no such recipe{suggest_path(path)}")
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), RecipeLoader)
     except yaml.YAMLError as error:
@@ -163,9 +163,9 @@ def check_files(config: Config) -> None:
     """
     for stage in stages_of(config):
         base = stage.config.model.base
-        if not stage.number and base is not None and _looks_local(base) and not Path(base).is_dir():
+        if not stage.number and base is not None and looks_local(base) and not Path(base).is_dir():
             raise ConfigError(
-                f"model.base: no folder {base!r}{_suggest_file(Path(base))}; train it first, or name a "
+                f"model.base: no folder {base!r}{suggest_path(Path(base))}; train it first, or name a "
                 "transformers folder or a hub id (owner/name)"
             )
         if stage.config.data.demo is None:
@@ -175,7 +175,7 @@ def check_files(config: Config) -> None:
 def _check_data(config: Config) -> None:
     root = Path(config.data.root)
     if not root.is_dir():
-        raise ConfigError(f"data.root: no folder {str(root)!r}{_suggest_file(root)}")
+        raise ConfigError(f"data.root: no folder {str(root)!r}{suggest_path(root)}")
     groups = {"data": config.data.sources, "evaluation": config.evaluation.sources}
     for section, sources in groups.items():
         for number, source in enumerate(sources):
@@ -183,7 +183,7 @@ def _check_data(config: Config) -> None:
                 if not (root / path).exists():
                     raise ConfigError(
                         f"{section}.sources.{number}.{key}: no such file: {root / path}"
-                        f"{_suggest_file(root / path)}"
+                        f"{suggest_path(root / path)}"
                     )
 
 
@@ -204,16 +204,21 @@ def _marked(info: FieldInfo) -> bool:
     return InRoot in info.metadata or any(InRoot in get_args(part) for part in inside)
 
 
-def _looks_local(base: str) -> bool:
+def looks_local(base: str) -> bool:
     """A hub id is `owner/name`; anything absolute, dotted, deeper, or that exists is a path."""
     return Path(base).exists() or base.startswith((".", "/", "~")) or base.count("/") != 1
 
 
-def _suggest_file(path: Path) -> str:
-    """`; did you mean X?` with the nearest name in the nearest existing folder."""
+def suggest_path(path: Path, *, folders: bool = False) -> str:
+    """`; did you mean X?` with the nearest name in the nearest existing folder; "" where there is none.
+
+    Args:
+        folders: suggest folders only.
+    """
     parent, name = path.parent, path.name
     while not parent.exists() and parent != parent.parent:
         parent, name = parent.parent, parent.name
-    names = sorted(p.name for p in parent.iterdir()) if parent.is_dir() else []
+    entries = parent.iterdir() if parent.is_dir() else ()
+    names = sorted(p.name for p in entries if p.is_dir() or not folders)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"; did you mean {parent / close[0]}?" if close else ""

@@ -1,4 +1,8 @@
-"""Reading an image: one function, the same in training, checking and scoring.
+"""Reading an image: one function, the same in training, checking and scoring; of files, PIL images and arrays.
+
+    read_image("a.jpg")                     # safe in several threads at once
+    read_image(Image.open("a.jpg"))         # the same pixels
+    read_image(np.zeros((48, 64, 3), np.uint8))
 
 Its choices are part of a model's contract:
 
@@ -8,20 +12,28 @@ Its choices are part of a model's contract:
 - grey of 16 bits is scaled to 8 by its whole range, so that 65535 is 255;
 - of an animation, the first frame is read;
 - more than MAX_PIXELS is an error, before any pixel is decoded.
+
+A PIL image goes the same way as a file, its EXIF orientation included: whoever has turned it already has
+turned it with `ImageOps.exif_transpose`, which removes the mark. Of an animation it is the frame that the
+image stands at. An array is (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey, of uint8.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
+from artimuse.data.pil_guards import SILENT, STRICT
 from artimuse.records import DataError
+
+ImageSource: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray
+"""A file, a PIL image, or an array of uint8."""
 
 MAX_PIXELS = 89_478_485
 """Width times height: PIL's own limit against decompression bombs (256 MiB as RGB)."""
@@ -48,74 +60,109 @@ class ImageError(DataError):
     """An image that cannot be used: `file: kind: expected ..., found ...; what to do`."""
 
 
-def read_image(path: str | os.PathLike[str]) -> Image.Image:
-    """The whole image, upright, as RGB, without metadata.
-
-    Not for several threads at once: Python's warning filters are shared between threads.
+def read_image(source: ImageSource) -> Image.Image:
+    """The whole image, upright, as RGB, without metadata. The source is left as it is.
 
     Raises:
         ImageError: for a file that is missing, empty, not an image, truncated, damaged, of more
-            than MAX_PIXELS, or of a pixel format without a defined range.
+            than MAX_PIXELS, or of a pixel format without a defined range; for an array of another
+            shape or type.
+        TypeError: for what is neither a path, a PIL image nor an array.
     """
-    path = Path(path)
+    if isinstance(source, Image.Image):
+        return _of_pil(source)
+    if isinstance(source, np.ndarray):
+        return _of_array(source)
+    return _of_file(Path(source))
+
+
+def name_of(source: ImageSource) -> str:
+    """What an image is called in a message: its path, or its kind and size."""
+    if isinstance(source, Image.Image):
+        return f"PIL image ({source.mode}, {source.width} x {source.height})"
+    if isinstance(source, np.ndarray):
+        return f"array of {source.dtype} {source.shape}"
+    return str(Path(source))
+
+
+def _of_file(path: Path) -> Image.Image:
     try:
         size = path.stat().st_size
         if path.is_dir():
             raise _error(path, "not a file: expected an image file, found a folder", "name a file")
         if size == 0:
             raise _error(path, "empty file: expected an image, found 0 bytes", "copy it again")
-        with _strict(), Image.open(path, formats=FORMATS) as image:
-            _check_size(path, image)
-            image.load()
-            if image.format == "PNG":
-                _check_png(path)
-            return _to_rgb(path, _upright(image))
-    except ImageError:
-        raise
     except (FileNotFoundError, NotADirectoryError):
         reason = "missing file: expected an image, found nothing there"
         raise _error(path, reason, "check the image folder of the source") from None
     except PermissionError:
-        raise _error(path, "no permission: expected a readable file", "change its mode") from None
+        raise _no_permission(path) from None
+    with _decoding(path), Image.open(path, formats=FORMATS) as image:
+        _check_size(path, image)
+        image.load()
+        if image.format == "PNG":
+            _check_png(path)
+        return _to_rgb(path, _upright(image))
+
+
+def _of_pil(image: Image.Image) -> Image.Image:
+    name = name_of(image)
+    with _decoding(name):
+        _check_size(name, image)
+        image.load()  # of an image that `Image.open` gave and nobody has decoded yet
+        return _to_rgb(name, _upright(image))
+
+
+def _of_array(array: np.ndarray) -> Image.Image:
+    name = name_of(array)
+    grey, colour = array.ndim == 2, array.ndim == 3 and array.shape[-1] in (3, 4)
+    if array.dtype != np.uint8 or not (grey or colour) or array.size == 0:
+        reason = "array: expected uint8 of shape (H, W, 3), (H, W, 4) or (H, W)"
+        remedy = "scale it to 0..255, put the channels last, and give one image at a time"
+        raise _error(name, reason, remedy)
+    with _decoding(name):
+        image = Image.fromarray(np.ascontiguousarray(array))
+        _check_size(name, image)
+        return _to_rgb(name, image)
+
+
+@contextmanager
+def _decoding(name: str | Path) -> Iterator[None]:
+    """Whatever PIL raises as an ImageError; nothing filled up, and no word about metadata."""
+    try:
+        with STRICT, SILENT:
+            yield
+    except ImageError:
+        raise
+    except PermissionError:
+        raise _no_permission(name) from None
     except UnidentifiedImageError:
         reason = f"not an image: expected one of {', '.join(FORMATS)}, found other bytes"
-        raise _error(path, reason, "convert or remove it") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _error(path, f"too large: {error}", "scale it down") from None
+        raise _error(name, reason, "convert or remove it") from None
+    except Image.DecompressionBombError as error:
+        raise _error(name, f"too large: {error}", "scale it down") from None
     # PIL's decoders raise OSError, SyntaxError, struct.error, zlib.error and more for damaged
     # bytes.
     except Exception as error:
         reason = f"truncated or damaged: expected a complete image, found: {error}"
-        raise _error(path, reason, "copy it again, or remove it") from error
+        raise _error(name, reason, "copy it again, or remove it") from error
 
 
-def _error(path: Path, reason: str, remedy: str) -> ImageError:
-    return ImageError(f"{path}: {reason}; {remedy}")
+def _no_permission(name: str | Path) -> ImageError:
+    return _error(name, "no permission: expected a readable file", "change its mode")
 
 
-@contextmanager
-def _strict() -> Iterator[None]:
-    """No filled-up truncation, whatever another library has set; a bomb is an error.
-
-    PIL's other warnings are about metadata (corrupt EXIF, odd TIFF tags), which says nothing of the
-    pixels.
-    """
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+def _error(name: str | Path, reason: str, remedy: str) -> ImageError:
+    return ImageError(f"{name}: {reason}; {remedy}")
 
 
-def _check_size(path: Path, image: Image.Image) -> None:
+def _check_size(name: str | Path, image: Image.Image) -> None:
     width, height = image.size
+    if width * height == 0:
+        raise _error(name, f"empty image: expected pixels, found {width} x {height}", "remove it")
     if width * height > MAX_PIXELS:
         reason = f"too large: expected at most {MAX_PIXELS} pixels, found {width} x {height}"
-        raise _error(path, reason, "scale it down")
+        raise _error(name, reason, "scale it down")
 
 
 def _check_png(path: Path) -> None:
@@ -134,7 +181,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
+def _to_rgb(path: str | Path, image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = _from_16_bits(path, image)
     if image.mode == "F":
@@ -153,7 +200,7 @@ def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
     return rgb
 
 
-def _from_16_bits(path: Path, image: Image.Image) -> Image.Image:
+def _from_16_bits(path: str | Path, image: Image.Image) -> Image.Image:
     """Grey of 16 bits (PIL's `I;16...`, or `I`, stored in 32) as grey of 8, rounded to nearest."""
     values = np.asarray(image).astype(np.int64)
     low, high = int(values.min()), int(values.max())

@@ -76,9 +76,9 @@ class PixelBaseline:
 def pixel_statistics(paths: Sequence[str | Path], *, workers: int = 1) -> Floats:
     """(N, 3): the STATISTICS of each image, read with `artimuse.data.images.read_image`.
 
-    Several workers are processes, since `read_image` is not for threads. They are spawned, since a
-    fork beside torch's own threads can hang; that takes seconds, so fewer than POOL_LEAST images
-    are read here.
+    Several workers are processes, since most of the work here holds Python's lock. They are spawned,
+    since a fork beside torch's own threads can hang; that takes seconds, so fewer than POOL_LEAST
+    images are read here.
     """
     if workers > 1 and len(paths) >= POOL_LEAST:
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:

@@ -22,8 +22,13 @@ def branches(question: Question, family: Any) -> tuple[Question, ...]:
 
     The true answer never enters. Where one token tells the options apart nothing of the option is read up to
     it, so that any of them will do.
+
+    Raises:
+        ValueError: for two options that are the same text.
     """
     options = question.options
+    if len(set(options)) < len(options):
+        raise ValueError(f"question {question.text!r}: expected different options, found {options}")
     if _telling(_answers(question, family)) is not None:
         options = options[:1]
     return tuple(replace(question, answer=option) for option in options)

@@ -9,16 +9,24 @@ the rows of a batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
 from transformers import DynamicCache
 
-from artimuse.data.images import read_image
+from artimuse.data.images import ImageSource, read_image
 from artimuse.data.tree import Conversation, shared_prefix
 from artimuse.models.aesthetic import AestheticModel, axes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was written, and whether the limit of new tokens cut it off."""
+
+    text: str
+    cut: bool
 
 
 class Critic:
@@ -30,13 +38,20 @@ class Critic:
         self.family = model.family
 
     def answer(
-        self, image: Path, questions: Sequence[str], *, max_new_tokens: int = 128
+        self, image: ImageSource, questions: Sequence[str], *, max_new_tokens: int = 128
     ) -> list[str]:
         """One answer per question; an answer that reaches `max_new_tokens` ends there.
 
         Raises:
             ImageError: for an image that cannot be read.
         """
+        written = self.write(image, questions, max_new_tokens=max_new_tokens)
+        return [answer.text for answer in written]
+
+    def write(
+        self, image: ImageSource, questions: Sequence[str], *, max_new_tokens: int = 128
+    ) -> list[Answer]:
+        """As `answer`, and says of each answer whether it was cut off."""
         if not questions:
             return []
         picture = read_image(image)
@@ -44,7 +59,8 @@ class Critic:
         prompts = [self.family.prompt_ids(question, tokens) for question in questions]
         with torch.inference_mode():
             rows = self.generate(prompts, [picture], max_new_tokens)
-        return [self.family.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+        # A row ends before the token that ends the turn: one that is full never came to it.
+        return [Answer(self.family.answer_text(row), len(row) >= max_new_tokens) for row in rows]
 
     def generate(
         self, prompts: Sequence[list[int]], images: Sequence[Image.Image], max_new_tokens: int

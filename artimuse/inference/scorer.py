@@ -6,16 +6,18 @@ Scorer(model).score_images([Path("a.jpg"), Path("b.jpg")])        # [{"overall":
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from artimuse.batch import Outputs
+from artimuse.batch import Batch, Outputs
 from artimuse.data.collate import Collator, Item
+from artimuse.data.images import ImageSource, name_of
+from artimuse.inference.choices import branches, likeliest
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.prompts import protocol
 from artimuse.records import Question, Sample
@@ -25,13 +27,22 @@ from artimuse.records import Question, Sample
 class Answered:
     """What a model says of one item.
 
-    scores: per score question of the item, 0-100. choices: per choice question the most likely of its
-    options.
+    scores: per score question of the item, 0-100. spreads: the standard deviation of each in the same
+    points, None where the read-out has none. choices: per choice question the most likely of its options.
     """
 
     item: Item
     scores: tuple[float, ...]
+    spreads: tuple[float | None, ...]
     choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Items and their batch: read, decoded and preprocessed, not yet seen by the model."""
+
+    items: tuple[Item, ...]
+    batch: Batch
 
 
 class Scorer:
@@ -68,76 +79,75 @@ class Scorer:
             ImageError: for an image that cannot be read.
         """
         aspects = self.model.info.aspects
-        questions = tuple(Question(kind="score", aspect=aspect) for aspect in aspects)
-        items = [Item(Sample(str(p), (p,), questions, dataset=""), questions) for p in images]
-        return [dict(zip(aspects, a.scores, strict=True)) for a in self.answer(items)]
+        answered = self.answer([self.score_item(image) for image in images])
+        return [dict(zip(aspects, one.scores, strict=True)) for one in answered]
+
+    def score_item(self, image: ImageSource) -> Item:
+        """One image, asked for its score in every aspect of the model."""
+        questions = tuple(Question("score", aspect=a) for a in self.model.info.aspects)
+        # The collator hands an image on to `read_image`, which takes more than paths.
+        images: tuple[Any, ...] = (image,)
+        return Item(Sample(name_of(image), images, questions, dataset=""), questions)
 
     def answer(self, items: Sequence[Item]) -> Iterator[Answered]:
         """Yield the answers of items in their order, a batch at a time."""
         for start in range(0, len(items), self.batch_images):
-            chunk = items[start : start + self.batch_images]
-            asked = [_askable(item) for item in chunk]
-            batch = self.collate(asked).to(self.device)
-            with torch.inference_mode():
-                outputs = self.model(batch)
-            for item, answers in zip(chunk, self._read(asked, outputs), strict=True):
-                yield Answered(item, *answers)
+            yield from self.answer_ready(self.ready(items[start : start + self.batch_images]))
 
-    def _read(
-        self, items: Sequence[Item], outputs: Outputs
-    ) -> Iterator[tuple[tuple[float, ...], tuple[str, ...]]]:
-        """Scores and choices per item; one tree a row keeps both in the order of the items."""
+    def ready(self, items: Sequence[Item]) -> Ready:
+        """Everything that happens before the model: for a thread that works ahead of it.
+
+        Raises:
+            ImageError: for an image that cannot be read.
+        """
+        return Ready(
+            tuple(items), self.collate([_askable(item, self.model.family) for item in items])
+        )
+
+    def answer_ready(self, ready: Ready) -> Iterator[Answered]:
+        """Yield the answers of one batch, in the order of its items."""
+        with torch.inference_mode():
+            outputs = self.model(ready.batch.to(self.device))
+        yield from self._read(ready.items, outputs)
+
+    def _read(self, items: Sequence[Item], outputs: Outputs) -> Iterator[Answered]:
+        """Answers per item; one tree a row keeps scores and choices in the order of the items."""
         scores = outputs.scores.float().cpu().tolist()
+        spreads = _spreads(outputs)
         logits = outputs.text_logits.float().cpu()
         family = self.model.family
         read, target = 0, 0
         for item in items:
-            own_scores: list[float] = []
-            choices: list[str] = []
+            until = read + sum(question.kind == "score" for question in item.questions)
+            chosen: list[str] = []
             for question in item.questions:
-                if question.kind == "score":
-                    own_scores.append(scores[read])
-                    read += 1
-                    continue
-                length = len(family.answer_ids(question.answer))
-                choices.append(likeliest_option(question, logits[target : target + length], family))
-                target += length
-            yield tuple(own_scores), tuple(choices)
+                if question.kind == "choice":
+                    lengths = [
+                        len(family.answer_ids(branch.answer))
+                        for branch in branches(question, family)
+                    ]
+                    own = logits[target : target + sum(lengths)].split(lengths)
+                    chosen.append(likeliest(question, own, family))
+                    target += sum(lengths)
+            yield Answered(
+                item, tuple(scores[read:until]), tuple(spreads[read:until]), tuple(chosen)
+            )
+            read = until
 
 
-def likeliest_option(question: Question, logits: Tensor, family: Any) -> str:
-    """The option whose first distinguishing token is the likeliest.
-
-    Args:
-        question: a choice question; its options are written as answers are ("A)", "B)").
-        logits: (S,V) at the positions that predict the tokens of the option that was asked with.
-
-    Raises:
-        ValueError: for options that no single token tells apart.
-    """
-    options = [family.answer_ids(option) for option in question.options]
-    shortest = min(len(ids) for ids in options)
-    first = next((n for n in range(shortest) if len({ids[n] for ids in options}) > 1), None)
-    if first is None or len({ids[first] for ids in options}) < len(options):
-        raise ValueError(f"options {question.options}: expected one token to tell them apart")
-    at = logits[first][[ids[first] for ids in options]]
-    return question.options[int(at.argmax())]
+def _spreads(outputs: Outputs) -> list[float | None]:
+    """(Q) standard deviations; NaN is a read-out's word for none."""
+    if outputs.spreads is None:
+        return [None] * len(outputs.scores)
+    return [None if math.isnan(one) else one for one in outputs.spreads.float().cpu().tolist()]
 
 
-def _askable(item: Item) -> Item:
-    """The item with its score and choice questions only.
-
-    A choice is asked with its first option in the answer's place: up to the token that tells the options
-    apart nothing of it is read, and the true answer never enters.
-    """
-    questions = []
+def _askable(item: Item, family: Any) -> Item:
+    """The item with its score questions, and the branches of its choice questions."""
+    questions: list[Question] = []
     for question in item.questions:
         if question.kind == "score":
             questions.append(question)
         elif question.kind == "choice":
-            questions.append(
-                Question(
-                    "choice", question.text, answer=question.options[0], options=question.options
-                )
-            )
+            questions += branches(question, family)
     return Item(item.sample, tuple(questions))

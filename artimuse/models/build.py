@@ -12,6 +12,7 @@ from transformers import AutoConfig
 
 from artimuse.config import ConfigError, ImagesConfig, LoraConfig, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.base import base_folder
 from artimuse.models.folder import (
     assemble,
     is_model_folder,
@@ -97,7 +98,7 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
         does not say).
 
     Raises:
-        OSError, ValueError: for a base that is not there, or whose architecture is not known.
+        ValueError: for a base that is not there (ConfigError), or whose architecture is not known.
     """
     info = _info(config, ())
     wording = protocol(info.prompt)
@@ -108,8 +109,9 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
         )
     else:
         assert config.base is not None
-        backbone = AutoConfig.from_pretrained(config.base)
-        family = load_family(config.base, backbone, wording, info.images)
+        folder = base_folder(config.base, weights=False)
+        backbone = AutoConfig.from_pretrained(folder)
+        family = load_family(folder, backbone, wording, info.images)
     return family, getattr(backbone.get_text_config(), "max_position_embeddings", None)
 
 
@@ -117,11 +119,12 @@ def _from_base(
     config: ModelConfig, info: ModelInfo, *, seed: int, dtype: torch.dtype
 ) -> AestheticModel:
     assert config.base is not None
-    if not is_model_folder(config.base):
-        backbone = load_backbone(config.base, dtype, config.quantization)
-        family = load_family(config.base, backbone.config, protocol(info.prompt), info.images)
+    folder = base_folder(config.base)
+    if not is_model_folder(folder):
+        backbone = load_backbone(folder, dtype, config.quantization)
+        family = load_family(folder, backbone.config, protocol(info.prompt), info.images)
         return assemble(backbone, family, info, seed=seed + 1)
-    start = _continued(config, dtype)
+    start = _continued(config, folder, dtype)
     if start.info.prompt != info.prompt:
         raise ConfigError(
             f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {info.prompt!r}"
@@ -134,7 +137,7 @@ def _from_base(
     family = start.family
     if info.images != start.info.images:
         family = load_family(
-            config.base, start.transformers_model.config, protocol(info.prompt), info.images
+            folder, start.transformers_model.config, protocol(info.prompt), info.images
         )
     model = assemble(start.backbone, family, info, seed=seed + 1)
     if start.info.readout == info.readout and start.info.aspects == info.aspects:
@@ -145,15 +148,13 @@ def _from_base(
     return model
 
 
-def _continued(config: ModelConfig, dtype: torch.dtype) -> AestheticModel:
+def _continued(config: ModelConfig, folder: Path, dtype: torch.dtype) -> AestheticModel:
     """A model folder to go on from; its adapter stays one for tuning lora, and is merged for full.
 
     Raises:
         ConfigError: for settings that are not the adapter's own.
     """
-    folder = config.base
-    assert folder is not None
-    adapted = read_info(Path(folder)).tuning == "lora"
+    adapted = read_info(folder).tuning == "lora"
     if not adapted:
         return load_model(folder, dtype=dtype, quantization=config.quantization)
     if config.tuning == "full":
@@ -164,7 +165,7 @@ def _continued(config: ModelConfig, dtype: torch.dtype) -> AestheticModel:
     start = load_model(folder, dtype=dtype, trainable=True)
     assert isinstance(start.backbone, PeftModel)
     if config.lora is not None:
-        require_same_settings(start.backbone, config.lora, folder=folder)
+        require_same_settings(start.backbone, config.lora, folder=str(folder))
     before = tuning_of(start.backbone, start.family)
     for key, there in (
         ("vision", before.vision),
@@ -194,14 +195,15 @@ def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
 
 def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
     known = None
-    if config.base is not None and is_model_folder(config.base):
-        known = read_info(Path(config.base))
+    if config.base is not None:
+        folder = base_folder(config.base, weights=False)
+        known = read_info(folder) if is_model_folder(folder) else None
     readout, prompt, images = config.readout, config.prompt, config.images
     if known is not None:
         readout, prompt = readout or known.readout, prompt or known.prompt
         if images == ImagesConfig():
             images = known.images
-    base, base_sha256 = _origin(config)
+    base, base_sha256 = _origin(config, known)
     return ModelInfo(
         base=base,
         base_sha256=base_sha256,
@@ -216,14 +218,12 @@ def _info(config: ModelConfig, datasets: Sequence[str]) -> ModelInfo:
     )
 
 
-def _origin(config: ModelConfig) -> tuple[str | None, str | None]:
+def _origin(config: ModelConfig, known: ModelInfo | None) -> tuple[str | None, str | None]:
     """Name and hash of the base; an adapter that is continued stays on its own."""
     if config.base is None:
         return None, None
-    if config.tuning == "lora" and is_model_folder(config.base):
-        start = read_info(Path(config.base))
-        if start.tuning == "lora":
-            return start.base, start.base_sha256
+    if known is not None and known.tuning == config.tuning == "lora":
+        return known.base, known.base_sha256
     return _base_name(config), weights_sha256(config.base)
 
 

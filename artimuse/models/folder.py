@@ -23,12 +23,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.utils import logging as transformers_logging
-from transformers.utils.hub import cached_file
 
 from artimuse.config import ImagesConfig, ReadoutConfig
 from artimuse.config.tuning import Quantization
 from artimuse.models.adapter import ADAPTER_FILE, adapter_state, attach_adapter
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.base import base_folder, model_folder
 from artimuse.models.families import FAMILIES, ChatFamily
 from artimuse.models.info import ModelInfo
 from artimuse.models.quantization import keep_packing, quantization_config
@@ -57,8 +57,7 @@ def save_model(model: AestheticModel, folder: Path) -> None:
     state = head_state(model)
     if state:
         save_file(state, folder / READOUT_FILE)
-    text = json.dumps(_record(model), indent=2, ensure_ascii=False)
-    (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
+    write_info(folder, model.info, model.family)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
     if state:
         compare_written(folder, state, READOUT_FILE)
@@ -84,18 +83,20 @@ def _names_on_disk(backbone: Any) -> dict[str, torch.Tensor]:
     return revert_weight_conversion(backbone, state)
 
 
-def _record(model: AestheticModel) -> dict[str, Any]:
-    info = model.info
-    return {
+def write_info(folder: Path, info: ModelInfo, family: ChatFamily) -> None:
+    """artimuse.json: what `read_info` reads, and what the family and the protocol say."""
+    record = {
         "format_version": FORMAT_VERSION,
-        "family": model.family.name,
+        "family": family.name,
         **asdict(info),
         "readout": info.readout.model_dump() if info.readout else None,
         "images": info.images.model_dump(),
         "prompts": asdict(protocol(info.prompt)),
         "scale": {"low": 0, "high": 100, "unit": "points"},
-        "preprocessing": model.family.preprocessing(),
+        "preprocessing": family.preprocessing(),
     }
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    (folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def load_model(
@@ -106,7 +107,7 @@ def load_model(
     dequantize: bool = False,
     quantization: Quantization = "none",
 ) -> AestheticModel:
-    """Load a model folder on the CPU, in evaluation mode; its ModelInfo is `model.info`.
+    """Load a model folder, or the hub id of one, on the CPU, in evaluation mode.
 
     Args:
         trainable: an adapter is to be trained further: it requires gradients, and is float32.
@@ -115,16 +116,16 @@ def load_model(
 
     Raises:
         ValueError: for a folder that is not a model folder or lacks some of its weights, a newer
-            format, or a base that changed.
+            format, or a base that changed. A ConfigError (which is one) where it, or its base, is absent.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     info = read_info(folder)
-    source = str(folder)
+    source: str | Path = folder
     if info.tuning == "lora":
         assert info.base is not None
-        source = info.base
         check_base(info, folder)
         quantization = info.quantization
+        source = base_folder(info.base, setting=f"{folder / INFO_FILE}: base")
     backbone = load_backbone(source, dtype, quantization)
     if dequantize and quantization != "none":
         backbone = backbone.dequantize()
@@ -172,16 +173,19 @@ def _require_known_tokens(backbone: Any, family: Any) -> None:
         )
 
 
-def load_backbone(source: str, dtype: torch.dtype, quantization: Quantization = "none") -> Any:
+def load_backbone(
+    source: str | Path, dtype: torch.dtype, quantization: Quantization = "none"
+) -> Any:
     """A transformers image-text-to-text model from a folder or hub id, safetensors only.
 
     Raises:
-        ConfigError: for a quantisation whose package is not installed.
+        ConfigError: for a base that is not there, or a quantisation whose package is not installed.
         ValueError: when weights are missing; transformers would draw them at random.
     """
+    folder = base_folder(source)
     options: dict[str, Any] = {}
     if quantization != "none":
-        kind = AutoConfig.from_pretrained(source).model_type
+        kind = AutoConfig.from_pretrained(folder).model_type
         options["quantization_config"] = quantization_config(
             quantization, known_family(kind, source), dtype
         )
@@ -189,7 +193,7 @@ def load_backbone(source: str, dtype: torch.dtype, quantization: Quantization = 
     # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
     # follows the checkpoint.
     loaded: Any = AutoModelForImageTextToText.from_pretrained(
-        source,
+        folder,
         dtype=dtype,
         attn_implementation="sdpa",
         use_safetensors=True,
@@ -207,7 +211,8 @@ def load_backbone(source: str, dtype: torch.dtype, quantization: Quantization = 
 def load_family(
     source: str | Path, config: Any, protocol: PromptProtocol, images: ImagesConfig | None = None
 ) -> ChatFamily:
-    """The family of a transformers configuration, with tokenizer and PIL image processor of a folder.
+    """The family of a transformers configuration, with tokenizer and PIL image processor of a folder or hub
+    id.
 
     Raises:
         ValueError: for an architecture that this project does not know, or files that are not its own.
@@ -215,10 +220,11 @@ def load_family(
     kind = config.model_type
     known = known_family(kind, source)
     _only_full_attention(config, source)
-    tokenizer = AutoTokenizer.from_pretrained(source)
+    folder = base_folder(source, weights=False)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.chat_template is None:
-        tokenizer.chat_template = _processor_template(source)
-    image_processor = AutoImageProcessor.from_pretrained(source, backend="pil")
+        tokenizer.chat_template = _processor_template(folder)
+    image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     return known.from_config(tokenizer, image_processor, config, protocol=protocol, images=images)
 
 
@@ -241,15 +247,14 @@ def _only_full_attention(config: Any, source: str | Path) -> None:
         )
 
 
-def _processor_template(source: str | Path) -> str:
+def _processor_template(folder: Path) -> str:
     """The chat template that a processor has and its tokenizer has not (llava-hf)."""
     for name in ("chat_template.jinja", "chat_template.json"):
-        file = cached_file(str(source), name, _raise_exceptions_for_missing_entries=False)
-        if file is not None:
-            text = Path(file).read_text(encoding="utf-8")
+        if (folder / name).is_file():
+            text = (folder / name).read_text(encoding="utf-8")
             return text if name.endswith(".jinja") else json.loads(text)["chat_template"]
     raise ValueError(
-        f"{source}: expected a chat template (chat_template.jinja, chat_template.json, or in "
+        f"{folder}: expected a chat template (chat_template.jinja, chat_template.json, or in "
         "tokenizer_config.json), found none"
     )
 
@@ -296,16 +301,22 @@ def is_model_folder(path: str | Path) -> bool:
     return (Path(path) / INFO_FILE).is_file()
 
 
-def check_base(info: ModelInfo, folder: Path) -> None:
-    """Raise ValueError when the base of an adapter is gone or is not the one it was trained on."""
+def require_base(info: ModelInfo, folder: Path) -> None:
+    """Raise ValueError when the base of an adapter, a folder, is gone."""
     assert info.base is not None
-    if info.base_sha256 is None:
-        return
-    if not Path(info.base).is_dir():
+    if info.base_sha256 is not None and not Path(info.base).is_dir():
         raise ValueError(
             f"{folder}: its base model {info.base!r} is not there: put it back, or correct `base` in "
             f"{folder / INFO_FILE} and base_model_name_or_path in adapter_config.json"
         )
+
+
+def check_base(info: ModelInfo, folder: Path) -> None:
+    """Raise ValueError when the base of an adapter is gone or is not the one it was trained on."""
+    require_base(info, folder)
+    assert info.base is not None
+    if info.base_sha256 is None:
+        return
     found = weights_sha256(info.base)
     if found != info.base_sha256:
         raise ValueError(

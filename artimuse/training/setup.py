@@ -23,12 +23,23 @@ from artimuse.data.order import Order
 from artimuse.data.recipe import RecipeData, draw_demo, load_sources, recipe_data
 from artimuse.data.units import units
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.base import base_folder
 from artimuse.models.build import build_model
 from artimuse.models.lora import tuning_of
 from artimuse.models.parts import trained_counts
 from artimuse.prompts import protocol
 from artimuse.records import Source
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
+
+
+def find_base(config: Config) -> None:
+    """Find the base model, or download it, before any data are read: that can take an hour.
+
+    Raises:
+        ConfigError: for a base that is neither here nor to be had.
+    """
+    if config.model.base is not None:
+        base_folder(config.model.base)
 
 
 def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) -> RecipeData:

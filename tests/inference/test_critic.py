@@ -43,7 +43,7 @@ def generated(model: AestheticModel, image: Path, question: str, limit: int, end
 
 
 def text(model: AestheticModel, ids: list[int]) -> str:
-    return model.family.tokenizer.decode(ids, skip_special_tokens=True).strip()
+    return model.family.answer_text(ids)
 
 
 @pytest.fixture

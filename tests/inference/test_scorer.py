@@ -12,7 +12,8 @@ import torch
 from artimuse.config import ModelConfig, ReadoutConfig
 from artimuse.data.collate import Item
 from artimuse.data.images import ImageError, read_image
-from artimuse.inference.scorer import Scorer, likeliest_option
+from artimuse.inference.choices import branches
+from artimuse.inference.scorer import Scorer
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.records import Question, Sample, ScoreLabel
@@ -111,11 +112,31 @@ def test_a_choice_does_not_depend_on_its_neighbours(
     assert next(scorer.answer([Item(alone, alone.questions)])).choices == crowded.choices[1:2]
 
 
-def test_options_that_no_token_tells_apart_are_refused(tiny_model: AestheticModel) -> None:
-    logits = torch.zeros(9, len(tiny_model.family.tokenizer))
-    for options in (("A", "A"), ("the light is soft", "the light is dark", "a tree")):
-        with pytest.raises(ValueError, match="expected one token to tell them apart"):
-            likeliest_option(choice(options), logits, tiny_model.family)
+def whole_choice(model: AestheticModel, image: Path, question: Question) -> str:
+    """The option whose whole text is the likeliest, by a forward pass per option."""
+    chances = []
+    for option in question.options:
+        ids = model.family.answer_ids(option)
+        logits = plain_logits(model, image, question.text, ids).log_softmax(-1)
+        chances.append(sum(logits[n, token].item() for n, token in enumerate(ids)))
+    return question.options[chances.index(max(chances))]
+
+
+def test_options_that_no_token_tells_apart_are_compared_whole(
+    tiny_model: AestheticModel, images: list[Path]
+) -> None:
+    options = ("the light is soft", "the light is dark", "a tree")
+    questions = [choice(options, n) for n in range(3)]
+    assert len(branches(questions[0], tiny_model.family)) == 3
+    items = [Item(made, made.questions) for made in (sample(i, *questions) for i in images)]
+    answered = Scorer(tiny_model, device="cpu", batch_images=3).answer(items)
+    found = [one for answer in answered for one in answer.choices]
+    assert found == [whole_choice(tiny_model, i, q) for i in images for q in questions]
+
+
+def test_equal_options_are_refused(tiny_model: AestheticModel) -> None:
+    with pytest.raises(ValueError, match="expected different options"):
+        branches(choice(("A", "A")), tiny_model.family)
 
 
 def test_scores_come_in_the_order_of_the_images(

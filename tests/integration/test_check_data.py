@@ -204,6 +204,7 @@ train: {{steps: 1}}
     # A base that cannot be reached costs the token counts, not the report.
     assert checked.report["splits"][0]["tokens"] is None
     assert checked.report["model"]["missing"].startswith("nobody/nothing: ")
+    assert "run `hf download nobody/nothing`" in checked.report["model"]["missing"]
     assert "warning: model: no token was counted" in checked.called.out
 
 

@@ -13,7 +13,7 @@ import yaml
 from artimuse.evaluation.predictions import read_predictions
 from artimuse.evaluation.results import recompute
 from artimuse.prompts import ATTRIBUTES
-from integration.calls import SIZES, Called, SmallRun, run_python
+from integration.calls import QUICKSTART, SIZES, SMALL, Called, SmallRun, run_python
 
 METRICS = {"srcc", "plcc", "pair_accuracy", "choice_accuracy"}
 
@@ -262,3 +262,17 @@ def test_score_refuses_a_wrong_call(
     called = script("score", "--model", small_run.folder / "model", *arguments)
     assert called.status == 2
     assert said in called.err
+
+
+def test_an_absent_base_says_what_to_download(
+    small_data: Path, tmp_path: Path, script: Callable[..., Called]
+) -> None:
+    """Before any data are read."""
+    called = script(
+        "train", "--config", QUICKSTART, f"data.root={small_data}", f"run.folder={tmp_path}",
+        *SMALL, "model.scratch=null", "model.base=OpenGVLab/InternVL3-8B-hf",
+    )  # fmt: skip
+    assert called.status == 2
+    assert "model.base: 'OpenGVLab/InternVL3-8B-hf' is neither a folder here nor in" in called.err
+    assert "hf download OpenGVLab/InternVL3-8B-hf --local-dir models/InternVL3-8B" in called.err
+    assert not (tmp_path / "quickstart" / "run.json").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import InternVLForConditionalGeneration
 
-from artimuse.config import ModelConfig
+from artimuse.config import ConfigError, ModelConfig
 from artimuse.models import build
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.folder import save_model
@@ -47,5 +47,7 @@ def test_from_a_base(tiny_model: AestheticModel, texts: list[str], tmp_path: Pat
 
 
 def test_a_base_that_is_not_there() -> None:
-    with pytest.raises((OSError, ValueError)):
+    with pytest.raises(
+        ConfigError, match="'nobody/nothing' is neither a folder here nor in the hub's"
+    ):
         build.build_family(ModelConfig(base="nobody/nothing"))

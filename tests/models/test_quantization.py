@@ -22,6 +22,7 @@ from artimuse.models.folder import load_model, read_info, save_model
 from artimuse.models.lora import merge_adapter
 from artimuse.models.parts import part_of, trained_counts
 from artimuse.records import Sample
+from conftest import FAMILIES
 
 installed = pytest.mark.skipif(
     find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"
@@ -74,17 +75,19 @@ def test_what_is_kept_out_of_it() -> None:
 
 
 @installed
-def test_only_the_language_model_is_quantized(base: Path, batch_for: Callable[..., Batch]) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_only_the_language_model_is_quantized(
+    family: str, tmp_path: Path, texts: list[str], batch_for: Callable[..., Batch]
+) -> None:
+    base = save_base(tmp_path / "base", texts, family)
     model = quantized(base, vision="full")
     kinds = {
-        part_of(name, model.family): type(module).__name__
+        (part_of(name, model.family), type(module).__name__)
         for name, module in model.named_modules()
         if type(module).__name__ in ("Linear", "Linear4bit") and ".lora_" not in name
     }
-    assert kinds == {
-        "vision": "Linear", "projector": "Linear", "language": "Linear4bit", "head": "Linear",
-        "read-out": "Linear",
-    }  # fmt: skip
+    others = ("vision", "projector", "head", "read-out")
+    assert kinds == {("language", "Linear4bit"), *((part, "Linear") for part in others)}
     assert {p.dtype for p in model.trainable().values()} == {torch.float32}
     # Counted as weights, not as the bytes that hold them.
     plain = build_model(lora_config(base, vision="full"), seed=0)
@@ -107,7 +110,7 @@ def test_it_is_trained_and_loads_to_the_bit(
         optimizer.zero_grad()
         outputs = model.train()(batch)
         loss = torch.nn.functional.cross_entropy(outputs.text_logits, batch.targets)
-        (loss + outputs.scores.mean() / 100).backward()
+        (loss + (outputs.scores + outputs.spreads).mean() / 100).backward()
         optimizer.step()
     assert not [n for n, p in model.trainable().items() if torch.equal(p, before[n])]
     save_model(model.eval(), tmp_path / "model")

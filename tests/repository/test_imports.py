@@ -27,6 +27,9 @@ LAYERS = (
 )
 """Lowest first. A part imports itself and what is lower: never what is beside or above it."""
 
+DOOR = {"inference.api"}
+"""What `artimuse/__init__.py` gives out, imported late: `artimuse.load`. Nothing else may be imported there."""
+
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FILES = sorted([*(ROOT / "artimuse").rglob("*.py"), *(ROOT / "scripts").glob("*.py")])
 MODULES = [
@@ -60,6 +63,8 @@ def test_imports_go_down_only(path: Path) -> None:
         ("artimuse/inference/scorer.py", "from scripts.train import main"),  # above
         ("artimuse/data/order.py", "def late():\n    import artimuse.inference.critic"),  # hidden
         ("artimuse/__init__.py", "from artimuse.data import images"),  # the package holds nothing
+        ("artimuse/__init__.py", "from artimuse.inference import critic"),  # but a door to the API
+        ("artimuse/data/order.py", "from artimuse import load"),  # which is no way back in
         ("artimuse/common/text.py", "import os"),  # no such part
     ],
 )
@@ -78,13 +83,16 @@ def violations(path: Path, source: str) -> Iterator[str]:
     if own is None:
         yield f"{path}: {part} is none of the parts {', '.join(LEVEL)}"
         return
-    for line, target in _imported(path, source):
+    for line, module in _imported(path, source):
+        target = module.partition(".")[0]
+        if own == -1 and any(f"{module}.".startswith(f"{door}.") for door in DOOR):
+            continue
         if target != part and LEVEL.get(target, len(LAYERS)) >= own:
             yield f"{path}:{line}: {part} imports {target}, which is not below it"
 
 
 def _imported(path: Path, source: str) -> Iterator[tuple[int, str]]:
-    """Line and part of every import from this repository, wherever in the file it stands."""
+    """Line and module (without `artimuse.`) of every import from this repository, wherever it stands."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -99,12 +107,34 @@ def _imported(path: Path, source: str) -> Iterator[tuple[int, str]]:
             if top == "scripts":
                 yield node.lineno, "scripts"
             elif top == "artimuse" and rest and rest != "__version__":
-                yield node.lineno, rest.partition(".")[0]
+                yield node.lineno, rest
+
+
+def test_the_package_itself_is_light_and_gives_out_the_interface() -> None:
+    code = (
+        "import sys, artimuse; assert {'load', 'Model'} <= set(dir(artimuse)); "
+        "assert not {'torch', 'numpy', 'PIL', 'pydantic'} & sys.modules.keys(), sys.modules.keys(); "
+        "assert callable(artimuse.load); assert 'torch' in sys.modules; "
+        "assert not hasattr(artimuse, 'lode')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
     "module",
-    ["config", "records", "prompts", "data.demo", "data.formats", "data.images", "data.checks.bad"],
+    [
+        "config",
+        "records",
+        "prompts",
+        "data.demo",
+        "data.formats",
+        "data.images",
+        "data.checks.bad",
+        "inference.score_file",
+        "inference.asked",
+        "inference.progress",
+    ],
 )
 def test_stays_free_of_torch(module: str) -> None:
     """Configuration errors, --dry-run and drawing answer in a moment, without torch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,16 +14,22 @@ import yaml
 from integration.calls import call_script, load_script
 from pydantic import TypeAdapter
 
-from artimuse.config import SourceConfig, load_config
+from artimuse.config import READOUT_LOSSES, ModelConfig, SourceConfig, load_config
+from artimuse.config.schema import FamilyName
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.folder import save_model
+from artimuse.prompts import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+CONFIGS = ROOT / "configs" / "README.md"
 COMMAND = re.compile(r"(?:python3?|torchrun(?: --?\S+(?: \d+)?)*) (scripts/\w+\.py\b[^\n#`\"]*)")
 
 
 def commands() -> list[str]:
     """Every call of a script in the READMEs, the recipes and the scripts' own descriptions."""
-    texts = [README, ROOT / "data" / "README.md", *sorted((ROOT / "configs").glob("*.yaml"))]
+    texts = [README, ROOT / "data" / "README.md", CONFIGS]
+    texts += sorted((ROOT / "configs").glob("*.yaml"))
     texts += sorted((ROOT / "scripts").glob("*.py"))
     found = [c.strip() for path in texts for c in COMMAND.findall(path.read_text(encoding="utf-8"))]
     return list(dict.fromkeys(found))
@@ -37,6 +44,24 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data" / "custom" / "scores.csv").write_text("image,score\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_the_models_of_the_configs_readme_are_configurations() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", CONFIGS.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        ModelConfig.model_validate_json(json.dumps(yaml.safe_load(block)["model"]))
+
+
+def test_the_configs_readme_lists_what_there_is() -> None:
+    text = CONFIGS.read_text(encoding="utf-8")
+    for kind, losses in READOUT_LOSSES.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{kind}` |")]
+        assert ("cross_entropy" in row) == ("cross_entropy" in losses)
+    for name in get_args(FamilyName):
+        assert f"| `{name}` |" in text
+    for name in PROTOCOLS:
+        assert f"`{name}`" in text
 
 
 def test_commands_are_found() -> None:
@@ -70,6 +95,25 @@ def test_help_gives_an_example(path: Path) -> None:
     assert called.status == 0
     assert f"python scripts/{path.name}" in called.out
     assert callable(load_script(path.stem).main)
+
+
+def test_the_python_examples_run(
+    workplace: Path, tiny_model: AestheticModel, draw_image: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Those of the interface, one after the other, as a reader would type them."""
+    save_model(tiny_model, workplace / "runs" / "quickstart" / "model")
+    for name in ("photo", "a", "b", "c"):
+        assert draw_image(name) == workplace / f"{name}.jpg"
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [block for block in blocks if "model." in block]
+    assert len(lines) == 2
+    assert len([line for line in lines[0].splitlines() if line]) == 3
+    exec("".join(lines), {})
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("Score(value=")
+    assert re.match(r"\['\d+\.\d ± \d+\.\d', ", said[1])
+    assert re.match(r"\(\d, \d, \d\) \(0\.\d+, 0\.\d+\)$", said[-1])
 
 
 def test_the_readmes_recipe_loads(tmp_path: Path) -> None:

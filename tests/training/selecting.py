@@ -79,6 +79,7 @@ def scripted(values: Sequence[float], metric: str = "srcc") -> Evaluate:
     state = {"called": 0}
 
     def evaluate(model: Any) -> dict[str, float]:
+        assert model.training, "an evaluation before left the model as it is not trained"
         torch.randn(100)
         torch.manual_seed(torch.seed() % 1000)
         model.eval()

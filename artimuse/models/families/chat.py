@@ -79,6 +79,10 @@ class ChatFamily(ABC):
         return None
 
     @abstractmethod
+    def processor_settings(self, config: Any) -> dict[str, Any]:
+        """transformers' own processor: `processor_class`, and what it is built with beside its parts."""
+
+    @abstractmethod
     def image_tokens(self, size: tuple[int, int]) -> int:
         """Image tokens of an image of (width, height)."""
 
@@ -131,6 +135,12 @@ class ChatFamily(ABC):
         """The answer and the token that ends the turn. It is tokenized apart from the prompt, as a
         generated answer is."""
         return [*self._text(answer), self.end_of_turn_id]
+
+    def answer_text(self, ids: Sequence[int]) -> str:
+        """The text of generated token ids, without special tokens and outer whitespace."""
+        text = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        assert isinstance(text, str)
+        return text.strip()
 
     def word_ids(self, words: Sequence[str]) -> list[int]:
         """The token of each word, as the first of an answer.

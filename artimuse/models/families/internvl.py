@@ -86,3 +86,8 @@ class InternVLFamily(TileFamily):
         return cls(
             tokenizer, image_processor, tokens_per_image=tokens, protocol=protocol, images=images
         )
+
+    def processor_settings(self, config: Any) -> dict[str, Any]:
+        """What transformers' own processor is built with."""
+        del config
+        return {"processor_class": "InternVLProcessor", "image_seq_length": self.tokens_per_image}

@@ -7,6 +7,9 @@ mean colour; the `-hf` processors crop its centre unless their `do_pad` says oth
 
 from __future__ import annotations
 
+import codecs
+import re
+from collections.abc import Sequence
 from typing import Any, Self
 
 from transformers import PreTrainedTokenizerBase
@@ -28,6 +31,18 @@ CHAT_TEMPLATE = (
     "{{ content['text'] + ' ' }}{% endfor %}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
+
+
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+def _each_byte(error: UnicodeError) -> tuple[str, int]:
+    """A replacement character for every byte that is no UTF-8, as sentencepiece writes it."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+codecs.register_error("each-byte", _each_byte)
 
 
 class LlavaFamily(TileFamily):
@@ -88,6 +103,28 @@ class LlavaFamily(TileFamily):
             protocol=protocol,
             images=images,
         )
+
+    def answer_text(self, ids: Sequence[int]) -> str:
+        """The text of generated token ids, as sentencepiece decodes them.
+
+        The `tokenizers` library replaces a whole run of byte pieces where one of them is no UTF-8;
+        sentencepiece keeps the characters around it.
+        """
+        text = bytearray()
+        for piece in self.tokenizer.convert_ids_to_tokens(list(ids), skip_special_tokens=True):
+            byte = _BYTE.fullmatch(piece)
+            text += bytes.fromhex(byte[1]) if byte else piece.replace("▁", " ").encode()
+        return text.decode("utf-8", "each-byte").strip()
+
+    def processor_settings(self, config: Any) -> dict[str, Any]:
+        """What transformers' own processor is built with; CLIP has a class token before the patches."""
+        return {
+            "processor_class": "LlavaProcessor",
+            "patch_size": config.vision_config.patch_size,
+            "vision_feature_select_strategy": config.vision_feature_select_strategy,
+            "num_additional_image_tokens": 1,
+            "image_token": IMAGE,
+        }
 
     def unread(self, config: Any) -> str | None:
         """CLIP's layers behind the one whose features are taken (the last but one), and its last norm."""

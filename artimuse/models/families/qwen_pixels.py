@@ -19,6 +19,8 @@ from PIL import Image
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
+from artimuse.records import DataError
+
 
 @dataclass(frozen=True, slots=True)
 class Patches:
@@ -58,16 +60,21 @@ class QwenPixels:
         """(width, height) that an image of (width, height) is resized to: multiples of patch x merge.
 
         Raises:
-            ValueError: for an image more than 200 times longer than wide.
+            DataError: for an image more than 200 times longer than wide.
         """
         width, height = size
-        tall, wide = smart_resize(
-            height,
-            width,
-            factor=self.patch * self.merge,
-            min_pixels=self.min_pixels,
-            max_pixels=self.max_pixels,
-        )
+        try:
+            tall, wide = smart_resize(
+                height,
+                width,
+                factor=self.patch * self.merge,
+                min_pixels=self.min_pixels,
+                max_pixels=self.max_pixels,
+            )
+        except ValueError as error:
+            raise DataError(
+                f"image of {width} x {height}: too long for the model ({error}); crop it"
+            ) from error
         return wide, tall
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:

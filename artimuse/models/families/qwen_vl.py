@@ -110,6 +110,12 @@ class QwenVLFamily(ChatFamily):
         name = config.model_type
         return cls(tokenizer, image_processor, name=name, protocol=protocol, images=images)
 
+    def processor_settings(self, config: Any) -> dict[str, Any]:
+        """What transformers' own processor is built with."""
+        del config
+        kinds = {"qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen3_vl": "Qwen3VLProcessor"}
+        return {"processor_class": kinds[self.name]}
+
     def image_tokens(self, size: tuple[int, int]) -> int:
         """Image tokens of an image of (width, height)."""
         return self._pixels.image_tokens(self._shown(size))
