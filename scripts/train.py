@@ -89,7 +89,7 @@ def run_stage(
     from artimuse.models.words import take_words_from_head, words_are_the_heads
     from artimuse.training import setup
     from artimuse.training.loop import train
-    from artimuse.training.stages import result, stages_before
+    from artimuse.training.stages import result, seen_before, stages_before
 
     config = stage.config
     setup.find_base(config)
@@ -105,6 +105,9 @@ def run_stage(
     if accelerator.is_main_process:
         print(setup.banner(config, data, model, steps, folder), flush=True)
         folder.record(trained=setup.trained_parts(model), stages=earlier)
+        if validation is not None and (seen := seen_before(data, before)):
+            print(f"data: {seen} images of the validation split were trained on in a stage before")
+            folder.record(validation_seen_before=seen)
         evaluation.before_training(model)
     accelerator.wait_for_everyone()
     train(

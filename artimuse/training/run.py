@@ -46,7 +46,7 @@ class RunFolder:
     """
 
     def __init__(self, config: Config, recipe: Config | None = None) -> None:
-        self.recipe = recipe or config
+        self.config, self.recipe = config, recipe or config
         self.path = config.run_folder
 
     @property

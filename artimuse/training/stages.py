@@ -7,13 +7,17 @@ runs/NAME/                       the last stage; config.yaml holds the whole rec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
 from artimuse.config import Config, ConfigError, stages_of
 from artimuse.config.stages import FOLDER
+from artimuse.data.recipe import RecipeData, load_sources, recipe_data
+from artimuse.data.store import identities
 from artimuse.models.weight_files import weights_sha256
+from artimuse.records import Source
 from artimuse.training.run import RunFolder
 from artimuse.training.selection import selected
 
@@ -46,6 +50,23 @@ def open_runs(recipe: Config, accelerator: Accelerator, *, resume: bool) -> list
 def result(folder: RunFolder) -> dict[str, Any]:
     """What run.json says of the model that was saved: its hash, and the step that was selected."""
     return {"model_sha256": weights_sha256(folder.model), "selection": selected(folder.path)}
+
+
+def seen_before(data: RecipeData, folders: Sequence[RunFolder]) -> int:
+    """How many images of the validation split were trained on in the stages before.
+
+    Other sources than this stage's are cut in another way, although they may show the same images.
+    """
+    trained: set[Path] = set()
+    for folder in folders:
+        earlier = recipe_data(folder.config, load_sources(folder.config))
+        trained |= _images(earlier.train)
+    return len(_images(data.validation) & trained)
+
+
+def _images(sources: Sequence[Source]) -> set[Path]:
+    every = (sample for source in sources for sample in identities(source.samples))
+    return {image.resolve() for sample in every for image in sample.images}
 
 
 def stages_before(folders: Sequence[RunFolder]) -> list[dict[str, Any]]:

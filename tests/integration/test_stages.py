@@ -86,6 +86,7 @@ def test_two_stages_and_a_resumed_one(
     assert before["model_sha256"] == read_json(text / "run.json")["model_sha256"]
     assert record["selection"]["best_step"] == evaluated[-1]["validation_best_step"]
     assert record["validation"]["artimuse"]["scores"] > 0
+    assert "validation_seen_before" not in record, "all stages cut the same images off"
     assert load_model(run / "model").info.base == str((text / "model").resolve())
     assert record["seed"] != read_json(text / "run.json")["seed"]
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
@@ -153,6 +154,26 @@ def test_an_adapter_is_continued_by_the_next_stage(
     last = load_file(run / "model" / "adapter_model.safetensors")
     assert first.keys() == last.keys()
     assert any(not first[name].equal(last[name]) for name in first)
+
+
+def test_what_an_earlier_stage_trained_on_is_said(
+    arguments: Callable[..., list[str]], tmp_path: Path, script: Callable[..., Called]
+) -> None:
+    """The texts alone have no strata of scores, and so another cut."""
+    texts = (
+        "stages.text.data.sources=[{name: texts, format: artimuse10k, images: artimuse/images, "
+        "texts: artimuse/ArtiMuse-10K_text_train.jsonl}]"
+    )
+    called = script(
+        "train", *arguments("r"), texts, "train.steps=1", "evaluation.baselines=[]"
+    )  # fmt: skip
+    assert called.status == 0, called.err
+    seen = read_json(tmp_path / "r" / "run.json")["validation_seen_before"]
+    assert seen > 0
+    assert (
+        f"data: {seen} images of the validation split were trained on in a stage before"
+        in called.out
+    )
 
 
 def test_dry_run_prints_every_stage(
