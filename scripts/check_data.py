@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artimuse.config import Config, ConfigError, check_files, load_config
+from artimuse.config import Config, ConfigError, check_files, load_config, stages_of
 from artimuse.records import DataError
 
 if TYPE_CHECKING:
@@ -37,10 +37,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_config(args.config, args.overrides)
         check_files(config)
         default = Path(config.run.folder) / "data_reports" / config.run.name
-        return check(config, args.output or default)
+        return check_stages(config, args.output or default)
     except (ConfigError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def check_stages(recipe: Config, folder: Path) -> int:
+    """A report on the data of every stage, in a folder each where there are several."""
+    stages = stages_of(recipe)
+    if len(stages) == 1:
+        return check(stages[0].config, folder)
+    status = 0
+    first = stages[0].config.model
+    for stage in stages:
+        # A later stage reads as the model does that it will start from.
+        origin = {"base": first.base, "scratch": first.scratch, "tuning": first.tuning}
+        model = stage.config.model.model_copy(update=origin)
+        name = f"{stage.number + 1:02d}-{stage.name}"
+        print(f"stage {name}", flush=True)
+        config = stage.config.model_copy(update={"model": model})
+        status = max(status, check(config, folder / name))
+    return status
 
 
 def check(config: Config, folder: Path) -> int:

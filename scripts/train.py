@@ -14,9 +14,26 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from artimuse.config import Config, ConfigError, check_files, load_config, to_yaml
+from artimuse.config import (
+    Config,
+    ConfigError,
+    Stage,
+    check_files,
+    load_config,
+    stages_of,
+    to_yaml,
+)
 from artimuse.records import DataError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from artimuse.data.recipe import RecipeData
+    from artimuse.evaluation.validation import Validation
+    from artimuse.models.aesthetic import AestheticModel
+    from artimuse.training.run import RunFolder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_config(args.config, args.overrides)
         check_files(config)
         if args.dry_run:
-            print(to_yaml(config), end="")
+            print(_resolved(config), end="")
             return 0
         return run(config, resume=args.resume)
     except (ConfigError, DataError) as error:
@@ -33,42 +50,99 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def run(config: Config, *, resume: bool) -> int:
-    """Everything a recipe asks for, from the data to the table."""
+def _resolved(recipe: Config) -> str:
+    """The configuration of every stage as a YAML document; of a recipe without stages its own."""
+    stages = stages_of(recipe)
+    if len(stages) == 1:
+        return to_yaml(stages[0].config)
+    heads = [f"# stage {stage.number + 1} of {len(stages)}: {stage.name}\n" for stage in stages]
+    texts = [to_yaml(stage.config) for stage in stages]
+    return "".join(f"---\n{head}{text}" for head, text in zip(heads, texts, strict=True))
+
+
+def run(recipe: Config, *, resume: bool) -> int:
+    """Every stage of a recipe that is not finished yet; most recipes have one."""
     # Imported here: --dry-run and configuration errors must not wait for torch.
+    from artimuse.training.accelerator import build_accelerator, prepare_stage
+    from artimuse.training.stages import open_runs
+
+    stages = stages_of(recipe)
+    accelerator = build_accelerator(stages[0].config.train)
+    folders = open_runs(recipe, accelerator, resume=resume)
+    for stage, folder in zip(stages, folders, strict=True):
+        if folder.finished:
+            if accelerator.is_main_process:
+                print(f"{folder.path}: this run is finished; nothing to do")
+            continue
+        prepare_stage(accelerator, stage.config.train)
+        run_stage(stage, folder, accelerator, before=folders[: stage.number])
+    accelerator.end_training()
+    return 0
+
+
+def run_stage(
+    stage: Stage, folder: RunFolder, accelerator: Accelerator, *, before: Sequence[RunFolder]
+) -> None:
+    """From the data to the table. before: the folders of the finished stages that it goes on from."""
     from artimuse.evaluation.recipe import RecipeEvaluation
     from artimuse.models.folder import save_model
+    from artimuse.models.words import take_words_from_head, words_are_the_heads
     from artimuse.training import setup
-    from artimuse.training.accelerator import build_accelerator
     from artimuse.training.loop import train
+    from artimuse.training.stages import result, seen_before, stages_before
 
-    accelerator = build_accelerator(config.train)
-    folder = setup.open_run(config, accelerator, resume=resume)
-    if folder.finished:
-        if accelerator.is_main_process:
-            print(f"{folder.path}: this run is finished; nothing to do")
-        return 0
+    config = stage.config
     setup.find_base(config)
     data = setup.prepare_data(config, accelerator, folder)
     model = setup.prepare_model(config, data)
     steps = setup.prepare_steps(config, data, model, accelerator)
-    evaluation = RecipeEvaluation(config, data, folder.results, accelerator.device)
+    validation = _validation(config, data, model, accelerator)
+    start = f"after {before[-1].path.name}" if before else "untrained"
+    evaluation = RecipeEvaluation(config, data, folder.results, accelerator.device, start)
+    earlier = stages_before(before)
+    text_alone = not (stage.last or config.objective.score or config.objective.rank)
+    follow_head = text_alone and words_are_the_heads(model)
     if accelerator.is_main_process:
         print(setup.banner(config, data, model, steps, folder), flush=True)
-        folder.record(trained=setup.trained_parts(model))
+        folder.record(trained=setup.trained_parts(model), stages=earlier)
+        if validation is not None and (seen := seen_before(data, before)):
+            print(f"data: {seen} images of the validation split were trained on in a stage before")
+            folder.record(validation_seen_before=seen)
         evaluation.before_training(model)
     accelerator.wait_for_everyone()
     train(
         model, steps, config, accelerator,
-        folder=folder.path, fingerprint=setup.fingerprint(config, data),
+        folder=folder.path, fingerprint=setup.fingerprint(config, data, earlier),
+        evaluate=validation,
     )  # fmt: skip
+    if follow_head:
+        take_words_from_head(model)
     if accelerator.is_main_process:
         save_model(model, folder.model)
+        folder.record(**result(folder))
         print(evaluation.after_training(model, setup.protocol_record(folder)))
         folder.record(finished=True)
     accelerator.wait_for_everyone()
-    accelerator.end_training()
-    return 0
+
+
+def _validation(
+    config: Config, data: RecipeData, model: AestheticModel, accelerator: Accelerator
+) -> Validation | None:
+    """What the loop selects by, where the recipe asks for it."""
+    from accelerate.utils import gather_object
+
+    from artimuse.evaluation.validation import Sharing, Validation
+    from artimuse.training.setup import validation_steps
+
+    select = config.train.select
+    if select is None:
+        return None
+    return Validation(
+        config, data.validation,
+        device=accelerator.device,
+        sharing=Sharing(accelerator.process_index, accelerator.num_processes, gather_object),
+        losses=validation_steps(config, data, model) if select.metric == "loss" else (),
+    )  # fmt: skip
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

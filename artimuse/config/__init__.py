@@ -16,6 +16,7 @@ from artimuse.config.schema import (
     ScratchConfig,
     TrainConfig,
 )
+from artimuse.config.selection import SelectConfig
 from artimuse.config.sources import (
     SCALES,
     AesMMITSource,
@@ -25,6 +26,7 @@ from artimuse.config.sources import (
     SourceBase,
     SourceConfig,
 )
+from artimuse.config.stages import Stage, StageConfig, stages_of
 
 __all__ = [
     "READOUT_LOSSES",
@@ -45,11 +47,15 @@ __all__ = [
     "ReadoutConfig",
     "RunConfig",
     "ScratchConfig",
+    "SelectConfig",
     "SourceBase",
     "SourceConfig",
+    "Stage",
+    "StageConfig",
     "TrainConfig",
     "check_files",
     "load_config",
     "root_paths",
+    "stages_of",
     "to_yaml",
 ]

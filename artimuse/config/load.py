@@ -18,35 +18,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from artimuse.config.overrides import apply_overrides
+from artimuse.config.reading import ConfigError, RecipeLoader
 from artimuse.config.schema import Config
 from artimuse.config.sources import InRoot, SourceBase, SourceConfig
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be run; the message says what to change."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `1e-4` as a string and keeps the last of two equal keys; neither helps a recipe."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                start = node.start_mark.line + 1
-                raise yaml.YAMLError(f"{key}: given twice in the block that starts at line {start}")
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
+from artimuse.config.stages import refuse_stages, stage_settings, stages_of
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a recipe and apply overrides such as `train.steps=10` or `data.sources.0.weight=2`.
+    """Read a recipe and apply overrides (see `overrides`); its stages are validated with it.
 
     Raises:
         ConfigError: for a missing file, YAML that does not parse, an unknown key, a wrong type, or
@@ -56,63 +36,40 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     if not path.is_file():
         raise ConfigError(f"{path}: no such recipe{suggest_path(path)}")
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        raw = yaml.load(path.read_text(encoding="utf-8"), RecipeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(
             f"{path}: expected sections such as `run:` and `train:`, found {type(raw).__name__}"
         )
-    for override in overrides:
-        _apply(raw, override)
+    apply_overrides(raw, overrides)
+    config = _validated(raw, str(path))
+    for stage, settings in zip(config.stages, stage_settings(config), strict=True):
+        _validated(settings, f"{path}: stage {stage.name!r}")
+    try:
+        refuse_stages(stages_of(config))
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return config
+
+
+def _validated(raw: dict[str, Any], what: str) -> Config:
     try:
         # JSON mode is strict about types, and still takes a list where a tuple is meant.
         return Config.model_validate_json(json.dumps(raw))
     except ValidationError as error:
         lines = [_describe(item) for item in error.errors()]
-        raise ConfigError(f"{path}: " + "\n  ".join(lines)) from error
+        raise ConfigError(f"{what}: " + "\n  ".join(lines)) from error
     except (TypeError, ValueError) as error:  # a date, or an anchor that holds itself
         raise ConfigError(
-            f"{path}: a value is of no type that a recipe may hold: {error}"
+            f"{what}: a value is of no type that a recipe may hold: {error}"
         ) from error
 
 
 def to_yaml(config: Config) -> str:
     """The resolved configuration as YAML that `load_config` reads back to an equal object."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _apply(raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals:
-        raise ConfigError(f"override {override!r}: expected section.key=value")
-    place: Any = raw
-    *path, last = key.split(".")
-    for step in path:
-        at: Any = _index(place, step, key) if isinstance(place, list) else step
-        if isinstance(place, dict) and place.get(step) is None:
-            place[step] = {}
-        place = place[at]
-        if not isinstance(place, dict | list):
-            raise ConfigError(f"override {key}: {step!r} is the value {place!r}, no section")
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"override {override!r}: the value is not valid YAML: {error}") from error
-    if isinstance(place, list):
-        place[_index(place, last, key)] = value
-    else:
-        place[last] = value
-    # The two ways to state a run's length replace each other, so that every recipe knows train.steps.
-    other = {"train.steps": "epochs", "train.epochs": "steps"}.get(key)
-    if other and value is not None:
-        raw["train"].pop(other, None)
-
-
-def _index(place: list[Any], step: str, key: str) -> int:
-    if not step.isdigit() or int(step) >= len(place):
-        raise ConfigError(f"override {key}: expected a number below {len(place)}, found {step!r}")
-    return int(step)
 
 
 def _describe(item: Any) -> str:
@@ -201,17 +158,22 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def check_files(config: Config) -> None:
     """Raise ConfigError for a file or folder that the configuration names and that is not there.
 
-    Demo data is drawn by the run itself, so with `data.demo` set its root may be absent.
+    Demo data is drawn by the run itself, so with `data.demo` set its root may be absent. A later stage's
+    base is made by the stage before.
     """
-    base = config.model.base
-    if base is not None and looks_local(base) and not Path(base).is_dir():
-        raise ConfigError(
-            f"model.base: no folder {base!r}{suggest_path(Path(base))}; train it first, or name a "
-            "transformers folder or a hub id (owner/name)"
-        )
+    for stage in stages_of(config):
+        base = stage.config.model.base
+        if not stage.number and base is not None and looks_local(base) and not Path(base).is_dir():
+            raise ConfigError(
+                f"model.base: no folder {base!r}{suggest_path(Path(base))}; train it first, or name a "
+                "transformers folder or a hub id (owner/name)"
+            )
+        if stage.config.data.demo is None:
+            _check_data(stage.config)
+
+
+def _check_data(config: Config) -> None:
     root = Path(config.data.root)
-    if config.data.demo is not None:
-        return
     if not root.is_dir():
         raise ConfigError(f"data.root: no folder {str(root)!r}{suggest_path(root)}")
     groups = {"data": config.data.sources, "evaluation": config.evaluation.sources}

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from artimuse.config.selection import TRAINED_BY, SelectConfig
 from artimuse.config.sources import (
     EVALUATION_ONLY,
     NEVER_TRAINED,
@@ -22,6 +23,7 @@ from artimuse.config.sources import (
     SourceConfig,
     different,
 )
+from artimuse.config.stages import StageConfig, refuse_origins
 from artimuse.config.tuning import LoraConfig, PartTuning, Quantization
 
 ScoreLossName = Literal["l1", "huber", "mse", "cross_entropy"]
@@ -67,7 +69,8 @@ class DataConfig(Section):
     mixture: Literal["blend", "alternate"] = "blend"
     """Every step holds all sources by weight, or one source after the other."""
     validation_frac: float = Field(default=0.0, ge=0, lt=1)
-    """Share of every training source that is cut off for validation (by hash; a series is never cut)."""
+    """Share of every training source that is cut off for validation (by hash; a series is never cut). It
+    selects (train.select), and is what the run is evaluated on where evaluation.sources are not given."""
     questions_per_image: QuestionsPerImage = "all"
     """Text questions of an image in a step: all, or so many drawn by seed (score questions always stay)."""
     workers: int = Field(default=1, ge=0)
@@ -280,6 +283,8 @@ class TrainConfig(Section):
     """Steps between rows of metrics.jsonl."""
     threads: int | None = Field(default=None, gt=0)
     """CPU threads of torch; None leaves its default."""
+    select: SelectConfig | None = None
+    """Keep the best model of the run by a metric of the validation split; None keeps the last."""
 
     @model_validator(mode="after")
     def _length(self) -> TrainConfig:
@@ -290,7 +295,7 @@ class TrainConfig(Section):
 
 class EvaluationConfig(Section):
     sources: list[SourceConfig] = Field(default=[])
-    """Held-out data; or cut it off the training sources with data.validation_frac."""
+    """What the final table is about; without them, the validation cut. Nothing is selected by them."""
     batch_images: int = Field(default=32, gt=0)
     baselines: list[Literal["untrained", "pixels"]] = Field(default=[])
     """Rows of the table beside the model: itself before training; a linear fit on pixel statistics."""
@@ -315,13 +320,31 @@ class Config(Section):
     objective: ObjectiveConfig = ObjectiveConfig()
     train: TrainConfig
     evaluation: EvaluationConfig = EvaluationConfig()
+    stages: list[StageConfig] = Field(default=[])
+    """Runs one after the other, each with settings of its own (config/stages.py). The recipe has to be
+    complete without them."""
 
     @model_validator(mode="after")
-    def _one_held_out(self) -> Config:
-        if self.data.validation_frac and self.evaluation.sources:
+    def _stages(self) -> Config:
+        refuse_origins(self.stages)
+        return self
+
+    @model_validator(mode="after")
+    def _selects(self) -> Config:
+        select = self.train.select
+        if select is None:
+            return self
+        if not self.data.validation_frac:
             raise ValueError(
-                "data.validation_frac: the cut would not be used, as evaluation.sources are given; "
-                "expected one of them"
+                "train.select: expected a validation split to select by; set data.validation_frac "
+                "(evaluation.sources never select)"
+            )
+        parts = TRAINED_BY[select.metric]
+        if not any(getattr(self.objective, part) for part in parts):
+            weights = " or ".join(f"objective.{part}" for part in parts)
+            raise ValueError(
+                f"train.select.metric: {select.metric!r} is not trained, as {weights} is 0; expected a "
+                "positive weight, another metric, or no train.select"
             )
         return self
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from artimuse.config import Config
@@ -23,12 +23,13 @@ class RecipeData:
     """What a run trains on and is evaluated on.
 
     train: one Source per entry of data.sources. held_out: evaluation.sources, or the validation cut of
-    the training sources. bad: everything that was left out, with reasons.
+    the training sources. bad: everything that was left out, with reasons. validation: that cut, if any.
     """
 
     train: list[Source]
     held_out: list[Source]
     bad: list[BadItem]
+    validation: list[Source] = field(default_factory=list)
 
     def texts(self) -> list[str]:
         """All training texts, questions and answers."""
@@ -44,9 +45,9 @@ class RecipeData:
         ]
 
     def fingerprint(self) -> str:
-        """sha256 over the training samples and pairs, in their order."""
+        """sha256 over the samples and pairs that are trained on and validated on, in their order."""
         digest = hashlib.sha256()
-        for source in self.train:
+        for source in (*self.train, *self.validation):
             for sample in source.samples:
                 # Image paths are the machine's; the id is the data set's.
                 digest.update(repr(replace(sample, images=())).encode())
@@ -96,13 +97,15 @@ def recipe_data(
     number = len(config.data.sources)
     train, held_out = everything[:number], everything[number:]
     frac = config.data.validation_frac
+    validation: list[Source] = []
     if frac:
-        held_out = [cut(source, frac, "validation") for source in train]
+        validation = [cut(source, frac, "validation") for source in train]
         train = [cut(source, frac, "train") for source in train]
-    for source in (*train, *held_out):
+        held_out = held_out or validation
+    for source in (*train, *validation, *held_out):
         if not source.samples:
             raise DataError(
                 f"{source.name}: no usable image is left; see bad_items.jsonl in the run folder, and "
                 "data.validation_frac where it is set"
             )
-    return RecipeData(train, held_out, bad)
+    return RecipeData(train, held_out, bad, validation)

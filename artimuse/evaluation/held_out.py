@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from artimuse.data.collate import Item
 from artimuse.evaluation.metrics import Metric
@@ -22,11 +22,17 @@ from artimuse.evaluation.results import (
     write_predictions,
     write_results,
 )
-from artimuse.inference.scorer import Scorer
+from artimuse.inference.scorer import Answered
 from artimuse.records import OVERALL, Question, Sample, Source
 
 
-def predict(scorer: Scorer, sources: Sequence[Source], *, tau: float) -> list[Prediction]:
+class Answers(Protocol):
+    """What a `Scorer` does: the answers of items, in their order."""
+
+    def answer(self, items: Sequence[Item]) -> Iterable[Answered]: ...
+
+
+def predict(scorer: Answers, sources: Sequence[Source], *, tau: float) -> list[Prediction]:
     """Prediction rows of a model: labeled scores, annotated pairs, and choice questions.
 
     Args:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
+LEAST_CORRELATED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def srcc(predictions: ArrayLike, labels: ArrayLike) -> Metric:
     Raises:
         ValueError: Fewer than 3 items, unequal lengths, or a value that is not finite.
     """
-    x, y = _checked("SRCC", predictions, labels, least=3)
+    x, y = _checked("SRCC", predictions, labels, least=LEAST_CORRELATED)
     return Metric(correlation(rankdata(x), rankdata(y)), len(x))
 
 
@@ -59,7 +60,7 @@ def plcc(predictions: ArrayLike, labels: ArrayLike) -> Metric:
     Raises:
         ValueError: Fewer than 3 items, unequal lengths, or a value that is not finite.
     """
-    x, y = _checked("PLCC", predictions, labels, least=3)
+    x, y = _checked("PLCC", predictions, labels, least=LEAST_CORRELATED)
     return Metric(correlation(x, y), len(x))
 
 

@@ -28,7 +28,7 @@ class RecipeEvaluation:
     """Evaluates a run.
 
     config, data: of the recipe; data.held_out is what is evaluated on. folder: the results folder.
-    device: of the model.
+    device: of the model. start: what the model before this training is called in the table.
 
     Raises:
         DataError: when the held-out data is too little to measure; better now than after the training.
@@ -38,6 +38,7 @@ class RecipeEvaluation:
     data: RecipeData
     folder: Path
     device: Any
+    start: str = UNTRAINED
 
     def __post_init__(self) -> None:
         scores = expected(self.data.held_out).get("score", 0)
@@ -47,9 +48,13 @@ class RecipeEvaluation:
                 f"found {scores}; raise data.validation_frac, or give more in evaluation.sources"
             )
 
+    @property
+    def _start_predictions(self) -> Path:
+        return self.folder / self.start.replace(" ", "_") / PREDICTIONS
+
     def before_training(self, model: AestheticModel) -> None:
         """Predict with the untrained model, where the recipe asks for it and it was not done yet."""
-        path = self.folder / UNTRAINED / PREDICTIONS
+        path = self._start_predictions
         if "untrained" in self.config.evaluation.baselines and not path.exists():
             write_predictions(path, self._predict(model))
 
@@ -72,6 +77,10 @@ class RecipeEvaluation:
             baselines=self._baselines(),
         )  # fmt: skip
         text = table(systems, chance=chance_levels(rows))
+        if self.config.train.select is not None and self.data.held_out is self.data.validation:
+            text += (
+                "\nselected on these very images; for a number to report, give evaluation.sources"
+            )
         return text + (self._critique(model) if self.config.evaluation.critique else "")
 
     def _predict(self, model: AestheticModel) -> list[Prediction]:
@@ -82,7 +91,7 @@ class RecipeEvaluation:
         wanted = self.config.evaluation.baselines
         found: dict[str, Sequence[Prediction]] = {}
         if "untrained" in wanted:
-            found[UNTRAINED] = read_predictions(self.folder / UNTRAINED / PREDICTIONS)
+            found[self.start] = read_predictions(self._start_predictions)
         if "pixels" in wanted:
             rows = predict_pixels(
                 self.data.train, self.data.held_out, tau=self.config.objective.tau

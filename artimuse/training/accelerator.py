@@ -42,6 +42,14 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
     return accelerator
 
 
+def prepare_stage(accelerator: Accelerator, config: TrainConfig) -> None:
+    """Make an accelerator that trained one stage ready for the next: forget the model, count anew."""
+    accelerator.free_memory()
+    accelerator.gradient_accumulation_steps = config.accumulation
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+
+
 def seed_micro_batch(seed: int, step: int, micro_batch: int, process: int) -> None:
     """Seed torch for one micro-batch of one process: random numbers are derived, never stored."""
     torch.manual_seed(zlib.crc32(f"{seed}/{step}/{micro_batch}/{process}".encode()))

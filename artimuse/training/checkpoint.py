@@ -3,9 +3,10 @@
     checkpoints/step-000200/
         model.safetensors        trainable parameters by name
         optimizer.safetensors    optimizer state as `parameter name|state name`
-        state.json               step, and the fingerprints of configuration and data
+        state.json               step, the fingerprints of configuration and data, and what is best so far
 
 A checkpoint is written to a temporary folder, synced, and renamed; a crash leaves a folder that is ignored.
+The newest ones are kept, and those that a kept one names as the best.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
+WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE = FILES = (
+    "model.safetensors",
+    "optimizer.safetensors",
+    "state.json",
+)
 
 
 def save_checkpoint(
@@ -32,31 +37,48 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     fingerprint: dict[str, str],
     keep: int,
+    selection: dict[str, Any] | None = None,
 ) -> Path:
-    """Save the state after `step` steps, and remove all but the newest `keep` checkpoints.
+    """Save the state after `step` steps; of the others the newest `keep` stay, and the best.
 
     Args:
         folder: the run's checkpoints folder.
         model, optimizer: unwrapped.
         fingerprint: what must be the same when resuming.
+        selection: `Selection.state`; its best step has a checkpoint, this one or an older one.
     """
-    final = folder / f"step-{step:06d}"
+    final = _folder_of(folder, step)
     temporary = folder / f".writing-{final.name}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     parameters = _trainable(model)
-    save_file({n: _plain(p) for n, p in parameters.items()}, temporary / FILES[0])
-    save_file(_optimizer_state(parameters, optimizer), temporary / FILES[1])
-    state = {"step": step, "fingerprint": fingerprint}
-    (temporary / FILES[2]).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    save_file({n: _plain(p) for n, p in parameters.items()}, temporary / WEIGHTS_FILE)
+    save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
+    state = {"step": step, "fingerprint": fingerprint, "selection": selection}
+    (temporary / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     for path in (*(temporary / name for name in FILES), temporary):
         _sync(path)
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     _sync(folder)
-    for old in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+    _prune(folder, keep)
     return final
+
+
+def _prune(folder: Path, keep: int) -> None:
+    every = list_checkpoints(folder)
+    best: set[Path] = set()
+    for kept in every[-keep:]:
+        selection = json.loads((kept / STATE_FILE).read_text(encoding="utf-8")).get("selection")
+        if selection:
+            best.add(_folder_of(folder, selection["best_step"] or 0))
+    for old in every[:-keep]:
+        if old not in best:
+            shutil.rmtree(old)
+
+
+def _folder_of(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:06d}"
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -71,8 +93,8 @@ def load_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     fingerprint: dict[str, str],
-) -> int:
-    """Restore model and optimizer, and return the number of steps done.
+) -> dict[str, Any]:
+    """Restore model and optimizer, and return the state: `step`, the number of steps done, `selection`.
 
     Raises:
         ValueError: when a file or tensor is missing, or the configuration or data changed since.
@@ -82,7 +104,7 @@ def load_checkpoint(
             raise ValueError(
                 f"{path}: {name} is missing; remove this folder to resume from an older one"
             )
-    state = json.loads((path / FILES[2]).read_text(encoding="utf-8"))
+    state = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))
     for key, value in fingerprint.items():
         if state["fingerprint"].get(key) != value:
             raise ValueError(
@@ -90,9 +112,23 @@ def load_checkpoint(
                 "run was started with, or start a new run (run.name=...)"
             )
     parameters = _trainable(model)
-    _restore_parameters(parameters, load_file(path / FILES[0]), path / FILES[0])
-    _restore_optimizer(parameters, optimizer, load_file(path / FILES[1]), path / FILES[1])
-    return int(state["step"])
+    _restore_parameters(parameters, load_file(path / WEIGHTS_FILE), path / WEIGHTS_FILE)
+    _restore_optimizer(
+        parameters, optimizer, load_file(path / OPTIMIZER_FILE), path / OPTIMIZER_FILE
+    )
+    return state
+
+
+def load_weights(folder: Path, step: int, model: nn.Module) -> None:
+    """Restore the trainable parameters alone, from a step's checkpoint.
+
+    Raises:
+        ValueError: when the checkpoint or a tensor is missing.
+    """
+    path = _folder_of(folder, step) / WEIGHTS_FILE
+    if not path.is_file():
+        raise ValueError(f"{path}: the model of the best step is missing; train anew")
+    _restore_parameters(_trainable(model), load_file(path), path)
 
 
 def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -38,7 +38,6 @@ class RunLog:
             return
         self._path = folder / "metrics.jsonl"
         cut_rows(self._path, start)
-        self._file = self._path.open("a", encoding="utf-8")
         if sys.stderr.isatty():
             self._bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True)
         if config.wandb != "off":
@@ -54,20 +53,48 @@ class RunLog:
             self._rate = self._images / max(now - self._since, 1e-9)
             self._images, self._since = 0, now
             full = row | {"images_per_s": round(self._rate, 2)}
-            self._file.write(json.dumps(full) + "\n")
-            self._file.flush()
-            if self._wandb is not None:
-                self._wandb.log(full, step=row["step"])
+            self._write(full)
         self._show(row)
+
+    def validation(self, row: dict[str, Any], *, seconds: float) -> None:
+        """Log an evaluation on the validation split, in a row of its own beside the step's.
+
+        Args:
+            row: its step, and the metrics.
+            seconds: that it took; training's images per second are without them.
+        """
+        self._since += seconds
+        if self.folder is None:
+            return
+        self._write(row)
+        values = (
+            f"{key.removeprefix('validation_')}={value:.4g}"
+            for key, value in row.items()
+            if key != "step"
+        )
+        self.say(f"validation step={row['step']}/{self.steps} {' '.join(values)}")
+
+    def say(self, text: str) -> None:
+        """A line for the reader, above the progress bar where there is one."""
+        if self._bar is not None:
+            self._bar.write(text)
+        elif self.folder is not None:
+            print(text, flush=True)
 
     def close(self) -> None:
         if self.folder is None:
             return
-        self._file.close()
         if self._bar is not None:
             self._bar.close()
         if self._wandb is not None:
             self._wandb.finish()
+
+    def _write(self, row: dict[str, Any]) -> None:
+        # Opened for each row: a run that fails in between leaves no file open.
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if self._wandb is not None:
+            self._wandb.log(row, step=row["step"])
 
     def _show(self, row: dict[str, Any]) -> None:
         rate = f"{self._rate:.1f}" if self._rate else "-"

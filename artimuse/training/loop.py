@@ -18,6 +18,7 @@ from artimuse.objectives.joint import Objective
 from artimuse.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from artimuse.training.log import RunLog
 from artimuse.training.optimizer import build_optimizer, lr_factor, set_lr
+from artimuse.training.selection import Evaluate, Selection
 from artimuse.training.step import train_step
 
 
@@ -29,30 +30,37 @@ def train(
     *,
     folder: Path,
     fingerprint: dict[str, str],
+    evaluate: Evaluate | None = None,
     stop: Callable[[int], bool] | None = None,
 ) -> bool:
-    """Train from the newest checkpoint, or from the start, to the last step.
+    """Train from the newest checkpoint, or from the start, to the last step or an early stop.
+
+    At the end the model is that of the best step where `train.select` is given, else of the last.
 
     Args:
         model: on the CPU; moved to the accelerator's device and trained in place.
         data: optimizer steps, this process's share of each.
         folder: the run folder.
         fingerprint: of configuration and data; a checkpoint with another one is refused.
+        evaluate: gives the metrics that `train.select` selects by; None where nothing is selected.
         stop: asked after every step with the number of steps done; True ends the run early.
 
     Returns:
-        Whether the last step was done.
+        Whether training is complete.
     """
     settings, steps = config.train, len(data)
     objective = Objective(config.objective)
     model.to(accelerator.device).train()
     bare_optimizer = build_optimizer(model, settings)
     checkpoints = list_checkpoints(folder / "checkpoints")
+    selection = Selection(settings.select, evaluate, steps=steps)
     start = 0
     if checkpoints:
-        start = load_checkpoint(
+        state = load_checkpoint(
             checkpoints[-1], model=model, optimizer=bare_optimizer, fingerprint=fingerprint
         )
+        start = state["step"]
+        selection.restore(state.get("selection"))
     wrapped, optimizer = accelerator.prepare(model, bare_optimizer)
     main = accelerator.is_main_process
     log = RunLog(
@@ -61,7 +69,8 @@ def train(
     )  # fmt: skip
     done = start
     pin = accelerator.device.type == "cuda"
-    for step_data in step_loader(data, start=start, workers=config.data.workers, pin_memory=pin):
+    first = steps if selection.stopped else start
+    for step_data in step_loader(data, start=first, workers=config.data.workers, pin_memory=pin):
         factor = lr_factor(step_data.step, steps, settings)
         set_lr(bare_optimizer, factor)
         result = train_step(
@@ -73,18 +82,24 @@ def train(
             _row(done, result, step_data.counts, settings.lr * factor, config),
             images=step_data.counts.images,
         )
-        stopping = done < steps and stop is not None and stop(done)
-        if main and (done % settings.checkpoint_every == 0 or done == steps):
+        better = selection.after_step(done, model, accelerator, log)
+        complete = done == steps or selection.stopped
+        stopping = complete or (stop is not None and stop(done))
+        if main and (better or complete or done % settings.checkpoint_every == 0):
             save_checkpoint(
                 folder / "checkpoints",
                 step=done, model=model, optimizer=bare_optimizer,
                 fingerprint=fingerprint, keep=settings.checkpoints_kept,
+                selection=selection.state(),
             )  # fmt: skip
         if stopping:
             break
-    log.close()
     accelerator.wait_for_everyone()
-    return done == steps
+    complete = done == steps or selection.stopped
+    if complete:
+        selection.finish(done, model, folder / "checkpoints", log)
+    log.close()
+    return complete
 
 
 def _row(done: int, result: Any, counts: Any, lr: float, config: Config) -> dict[str, Any]:

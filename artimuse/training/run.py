@@ -2,6 +2,7 @@
 
 config.yaml      resolved configuration
 run.json         commit, versions, hashes, seeds, hardware, counts, and whether the run is finished
+stages/          01-text/, ...: the stages before this one, a run folder each, where the recipe has stages
 metrics.jsonl    a row per logged step
 bad_items.jsonl  what was left out of the data, and why
 leaks.jsonl      images that are both trained and evaluated on, where there are any; minus-*.json lists them
@@ -16,6 +17,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -26,6 +28,7 @@ import torch
 import yaml
 
 from artimuse.config import Config, ConfigError, to_yaml
+from artimuse.config.stages import FOLDER as STAGES
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "safetensors")
 
@@ -39,15 +42,20 @@ class RunFolder:
 
     Args:
         config: the resolved configuration; its run section says where the folder is.
+        recipe: what config.yaml holds: of a last stage, the recipe with all its stages. None is `config`.
     """
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, recipe: Config | None = None) -> None:
+        self.config, self.recipe = config, recipe or config
         self.path = config.run_folder
 
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    @property
+    def written(self) -> Path:
+        return self.path / "config.yaml"
 
     @property
     def results(self) -> Path:
@@ -67,27 +75,42 @@ class RunFolder:
         """Make the folder, or with `resume` continue in it.
 
         Raises:
-            ConfigError: when the folder holds a run and `resume` is not given, or holds a run of another
-                configuration.
+            ConfigError: see `check`.
         """
-        written = self.path / "config.yaml"
-        if written.exists() and self.started:
+        self.check(resume=resume)
+        self.make()
+
+    def check(self, *, resume: bool) -> None:
+        """Whether this run may begin, or go on, in the folder; nothing is written.
+
+        Raises:
+            ConfigError: when the folder holds a run and `resume` is not given, or holds a run of another
+                configuration, or something else.
+        """
+        if self.written.exists() and self.started:
             if not resume:
                 state = "finished" if self.finished else "stopped"
                 raise ConfigError(
                     f"{self.path}: holds a {state} run already; continue it with --resume, choose "
                     "another name with run.name=NAME, or delete the folder"
                 )
-            self._same_config(written)
+            self._same_config()
             return
-        if not written.exists() and self.path.exists() and any(self.path.iterdir()):
+        known = {STAGES} if self.recipe.stages else set()
+        found = {path.name for path in self.path.iterdir()} if self.path.exists() else set()
+        if not self.written.exists() and found - known:
             raise ConfigError(
                 f"{self.path}: expected a new folder or one of a run (with config.yaml), found other files"
             )
+
+    def make(self) -> None:
+        """Make the folder, where no step was taken in it yet."""
+        if self.started:
+            return
         # What was predicted before the first step belongs to the configuration of that attempt.
         shutil.rmtree(self.results, ignore_errors=True)
         self.path.mkdir(parents=True, exist_ok=True)
-        _write_atomic(written, to_yaml(self.config))
+        _write_atomic(self.written, to_yaml(self.recipe))
 
     def read(self) -> dict[str, Any]:
         """run.json, empty where there is none yet."""
@@ -99,19 +122,24 @@ class RunFolder:
         text = json.dumps(self.read() | entries, indent=2, ensure_ascii=False)
         _write_atomic(self.path / "run.json", text + "\n")
 
-    def _same_config(self, written: Path) -> None:
-        before = _flat(yaml.safe_load(written.read_text(encoding="utf-8")))
-        now = _flat(yaml.safe_load(to_yaml(self.config)))
+    def _same_config(self) -> None:
+        before = _flat(yaml.safe_load(self.written.read_text(encoding="utf-8")))
+        now = _flat(yaml.safe_load(to_yaml(self.recipe)))
         changed = [
             f"{key}: {before.get(key)!r} -> {now.get(key)!r}"
             for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key) and key not in FREE_KEYS
+            if before.get(key) != now.get(key) and _of_a_run(key) not in FREE_KEYS
         ]
         if changed:
             raise ConfigError(
                 f"{self.path}: cannot resume with another configuration; changed: {'; '.join(changed)}. "
-                f"Continue with --config {written}, or start a new run with run.name=NAME"
+                f"Continue with --config {self.written}, or start a new run with run.name=NAME"
             )
+
+
+def _of_a_run(key: str) -> str:
+    """`train.threads` of `stages.1.train.threads`."""
+    return re.sub(r"^stages\.\d+\.", "", key)
 
 
 def provenance(config: Config, device: torch.device, processes: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,19 +33,6 @@ from artimuse.models.parts import trained_counts
 from artimuse.prompts import protocol
 from artimuse.records import DataError, Source
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
-
-
-def open_run(config: Config, accelerator: Accelerator, *, resume: bool) -> RunFolder:
-    """The run folder; only the main process writes into it.
-
-    Raises:
-        ConfigError: see `RunFolder.open`.
-    """
-    folder = RunFolder(config)
-    if accelerator.is_main_process:
-        folder.open(resume=resume)
-    accelerator.wait_for_everyone()
-    return folder
 
 
 def find_base(config: Config) -> None:
@@ -103,6 +91,7 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
         folder.record(
             data_sha256=data.fingerprint(),
             sources={source.name: _counts(source) for source in data.train},
+            validation={source.name: _counts(source) for source in data.validation},
             held_out={source.name: _counts(source) for source in data.held_out},
             finished=False,
         )
@@ -161,6 +150,39 @@ def prepare_steps(
         epochs=config.train.epochs,
         steps=config.train.steps,
     )
+    return _steps(
+        config, order, model,
+        accumulation=config.train.accumulation,
+        processes=accelerator.num_processes,
+        process=accelerator.process_index,
+    )  # fmt: skip
+
+
+def validation_steps(config: Config, data: RecipeData, model: AestheticModel) -> list[StepDataset]:
+    """Per validation source one pass over it, in batches; every step whole, on one process."""
+    passes: list[StepDataset] = []
+    for source in data.validation:
+        every = units(source)
+        # A series is never cut, so that a batch holds at least the largest one.
+        largest = max(unit.images for unit in every)
+        batch_images = max(largest, config.evaluation.batch_images)
+        order = Order(
+            [every], weights=[1], batch_images=batch_images, seed=config.run.seed, epochs=1
+        )
+        passes.append(_steps(config, order, model))
+    return passes
+
+
+def _steps(
+    config: Config,
+    order: Order,
+    model: AestheticModel,
+    *,
+    accumulation: int = 1,
+    processes: int = 1,
+    process: int = 0,
+) -> StepDataset:
+    settings = config.data
     collate = Collator(
         model.family,
         protocol=protocol(model.info.prompt),
@@ -179,15 +201,24 @@ def prepare_steps(
             for source in settings.sources
             if source.questions_per_image is not None
         },
-        accumulation=config.train.accumulation,
-        processes=accelerator.num_processes,
-        process=accelerator.process_index,
+        accumulation=accumulation,
+        processes=processes,
+        process=process,
     )
 
 
-def fingerprint(config: Config, data: RecipeData) -> dict[str, str]:
-    """What must not change between a run and its continuation."""
-    return {"configuration": config_fingerprint(config), "data": data.fingerprint()}
+def fingerprint(
+    config: Config, data: RecipeData, before: Sequence[dict[str, Any]] = ()
+) -> dict[str, str]:
+    """What must not change between a run and its continuation.
+
+    Args:
+        before: `stages_before`.
+    """
+    found = {"configuration": config_fingerprint(config), "data": data.fingerprint()}
+    if before:
+        found["model of the stage before"] = before[-1]["model_sha256"]
+    return found
 
 
 def protocol_record(folder: RunFolder) -> dict[str, Any]:
@@ -197,6 +228,7 @@ def protocol_record(folder: RunFolder) -> dict[str, Any]:
         "checkpoint": str(folder.model),
         "domain": "in-domain",
         **{key: run[key] for key in ("commit", "versions", "seed", "config_sha256", "data_sha256")},
+        **{key: run[key] for key in ("selection", "stages") if run.get(key)},
     }
 
 
@@ -209,13 +241,17 @@ def banner(
 ) -> str:
     """What is about to happen: data, model, effective batch, where outputs go."""
     lines = [f"run        {folder.path}  seed={config.run.seed}"]
-    for title, sources in (("train", data.train), ("held out", data.held_out)):
+    parts = [("train", data.train), ("held out", data.held_out)]
+    if data.validation is not data.held_out:
+        unused = "" if config.train.select else " (not used: no train.select)"
+        parts.insert(1, (f"validation{unused}", data.validation))
+    for title, sources in parts:
         for source in sources:
             counts = " ".join(f"{key}={n}" for key, n in _counts(source).items() if n)
             lines.append(f"{title:<10} {source.name}: {counts}")
-    parts = trained_parts(model)
-    tuned = " ".join(f"{part}={row['tuning']}" for part, row in parts.items() if "tuning" in row)
-    trained = " ".join(f"{part}={row['trained']:,}/{row['total']:,}" for part, row in parts.items())
+    rows = trained_parts(model)
+    tuned = " ".join(f"{part}={row['tuning']}" for part, row in rows.items() if "tuning" in row)
+    trained = " ".join(f"{part}={row['trained']:,}/{row['total']:,}" for part, row in rows.items())
     lines.append(f"model      {model.family.name} {tuned} trained/total {trained}")
     settings = config.train
     shares = steps.processes * settings.accumulation
@@ -226,6 +262,16 @@ def banner(
     weights = config.objective
     lines.append(f"objective  {weights.text:g} text + {weights.score:g} score ({weights.score_loss}) + "
                  f"{weights.rank:g} rank ({weights.rank_loss})")  # fmt: skip
+    select = settings.select
+    if select is not None:
+        patience = (
+            ""
+            if select.patience is None
+            else f", stopping after {select.patience} without a better"
+        )
+        lines.append(
+            f"select     by validation {select.metric}, every {select.every} steps{patience}"
+        )
     if data.bad:
         lines.append(
             f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}"

@@ -247,3 +247,32 @@ def paths(value: Any, prefix: str = "") -> Iterator[str]:
 
 def test_an_undocumented_key_is_found() -> None:
     assert set(paths({"images": {"files": 1, "made_up": 2}})) - KEYS.keys() == {"images.made_up"}
+
+
+def test_every_stage_of_a_recipe_has_a_report(
+    check: Callable[..., Checked], small_data: Path
+) -> None:
+    stages = """stages=[{name: text, data: {sources: [{name: t, format: artimuse10k,
+      images: artimuse/images, texts: artimuse/ArtiMuse-10K_text_train.jsonl}]}}, {name: score}]"""
+    checked = check(small_data, stages)
+    assert checked.called.status == 0, checked.called.err
+    found = {}
+    for name in ("01-text", "02-score"):
+        path = checked.folder / name / "data_report.json"
+        found[name] = json.loads(path.read_text(encoding="utf-8"))
+    trained = {
+        name: [split["source"] for split in report["splits"] if split["split"] == "training"]
+        for name, report in found.items()
+    }
+    assert trained == {"01-text": ["t"], "02-score": ["artimuse", "aesmmit", "fgaesthetics"]}
+    assert all(split["tokens"] for split in found["02-score"]["splits"])
+
+
+def test_a_cut_beside_evaluation_sources_is_shown_apart(
+    check: Callable[..., Checked], small_data: Path
+) -> None:
+    checked = check(small_data, "data.validation_frac=0.25")
+    assert checked.called.status == 0, checked.called.err
+    kinds = [split["split"] for split in checked.report["splits"]]
+    assert kinds == ["training"] * 3 + ["validation"] * 3 + ["evaluation"] * 3
+    assert checked.report["leakage"]["held_out"] == "evaluation"

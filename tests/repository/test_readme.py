@@ -14,8 +14,10 @@ import yaml
 from integration.calls import call_script, load_script
 from pydantic import TypeAdapter
 
-from artimuse.config import READOUT_LOSSES, ModelConfig, SourceConfig, load_config
+from artimuse.config import READOUT_LOSSES, ModelConfig, SourceConfig, load_config, stages_of
 from artimuse.config.schema import FamilyName
+from artimuse.config.selection import SelectMetric
+from artimuse.config.stages import merged
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.folder import save_model
 from artimuse.prompts import PROTOCOLS
@@ -49,8 +51,22 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_models_of_the_configs_readme_are_configurations() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", CONFIGS.read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
-    for block in blocks:
-        ModelConfig.model_validate_json(json.dumps(yaml.safe_load(block)["model"]))
+    models = [shown["model"] for block in blocks if "model" in (shown := yaml.safe_load(block))]
+    assert models
+    for model in models:
+        ModelConfig.model_validate_json(json.dumps(model))
+
+
+def test_the_configs_readmes_stages_fit_a_recipe(tmp_path: Path) -> None:
+    text = CONFIGS.read_text(encoding="utf-8")
+    (block,) = [b for b in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "stages:" in b]
+    recipe = yaml.safe_load((ROOT / "configs" / "quickstart.yaml").read_text(encoding="utf-8"))
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(merged(recipe, yaml.safe_load(block))), encoding="utf-8")
+    text_stage, score_stage = stages_of(load_config(path))
+    assert (text_stage.config.objective.score, score_stage.config.objective.text) == (0, 0)
+    for metric in get_args(SelectMetric):
+        assert f"`{metric}`" in text
 
 
 def test_the_configs_readme_lists_what_there_is() -> None:

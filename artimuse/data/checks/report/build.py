@@ -29,7 +29,7 @@ from artimuse.data.checks.report.page.page import page
 from artimuse.data.checks.report.page.thumbnails import thumbnail
 from artimuse.data.checks.report.pictures import Pictures
 from artimuse.data.checks.report.refusals import refusals
-from artimuse.data.checks.report.splits import Split, splits
+from artimuse.data.checks.report.splits import Split, cut_alone, splits
 from artimuse.data.checks.report.tokens import Reader
 from artimuse.data.recipe import RecipeData
 from artimuse.data.store import identities
@@ -62,7 +62,7 @@ def data_report(
     leaks = _leaks(config, sources, data, pictures)
     write_leaks(folder, leaks)
     write_bad(folder / "bad_items.jsonl", [split.source for split in found])
-    evaluated = [] if config.data.validation_frac else leaks
+    evaluated = [] if cut_alone(config) else leaks
     looked = [_split(split, pictures, reader, config) for split in found]
     refused = [
         *refused,
@@ -81,7 +81,7 @@ def data_report(
         "splits": looked,
         "duplicates": duplicates(found, pictures.read),
         "leakage": {
-            "held_out": "validation" if config.data.validation_frac else "evaluation",
+            "held_out": "validation" if cut_alone(config) else "evaluation",
             **overlap(leaks, config.data.allow_leakage),
         },
     }
@@ -150,7 +150,7 @@ def _leaks(
     """Between what is trained on and what is held out, broken images included where a run has them."""
     number = len(config.data.sources)
     sides = (sources[:number], sources[number:])
-    if config.data.validation_frac:
+    if cut_alone(config):
         sides = (data.train, data.held_out)
     # Everything was read: nothing is left for other processes.
     return find_leaks(*sides, processes=1, progress=False, known=pictures.read)

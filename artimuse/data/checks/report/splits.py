@@ -59,10 +59,18 @@ def splits(config: Config, data: RecipeData) -> list[Split]:
         Split("training", source, entry.format, entry.questions_per_image or every_image)
         for source, entry in zip(data.train, entries, strict=True)
     ]
-    cut = bool(config.data.validation_frac)
-    held_entries = entries if cut and data.held_out else config.evaluation.sources
-    held_out = [
-        Split("validation" if cut else "evaluation", source, entry.format)
-        for source, entry in zip(data.held_out, held_entries, strict=True)
+    cut = [
+        Split("validation", source, entry.format)
+        for source, entry in zip(data.validation, entries if data.validation else [], strict=True)
     ]
-    return [*training, *held_out]
+    evaluated = config.evaluation.sources
+    held_out = [
+        Split("evaluation", source, entry.format)
+        for source, entry in zip(data.held_out if evaluated else [], evaluated, strict=True)
+    ]
+    return [*training, *cut, *held_out]
+
+
+def cut_alone(config: Config) -> bool:
+    """Whether the validation cut is all that is held out."""
+    return bool(config.data.validation_frac) and not config.evaluation.sources
