@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from artimuse.config import Config
+from artimuse.config import Config, ConfigError, refuse_unfit
 from artimuse.config.sources import NEVER_TRAINED
 from artimuse.data.checks.bad import drop_bad, enforce_limit, write_bad
 from artimuse.data.checks.decode import check_images
@@ -81,9 +81,13 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
 
 
 def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
-    """The model that the configuration asks for, on the CPU, ready to be trained."""
+    """The model that the configuration asks for, on the CPU, ready to be trained.
+
+    Raises:
+        ConfigError: for a base that does not fit the rest of the configuration.
+    """
     frozen_base = config.model.tuning == "lora" and config.train.precision == "bf16"
-    return build_model(
+    model = build_model(
         config.model,
         texts=data.texts(),
         datasets=data.scored_datasets(),
@@ -91,6 +95,13 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
         # What is trained needs float32 (small updates round away); a frozen base does not.
         dtype=torch.bfloat16 if frozen_base else torch.float32,
     )
+    if model.info.readout is not None:
+        try:
+            # What read-out a base has is known only now.
+            refuse_unfit(config.objective, model.info.readout.kind, config.train.accumulation)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+    return model
 
 
 def prepare_steps(
@@ -111,7 +122,8 @@ def prepare_steps(
         model.family,
         protocol=protocol(model.info.prompt),
         aspects=model.info.aspects,
-        datasets=model.info.datasets,
+        # Relative losses stay within a data set, with links or without.
+        datasets=model.info.datasets or data.scored_datasets(),
         text_per=config.objective.text_per,
         row_tokens=config.train.row_tokens,
     )
@@ -125,6 +137,7 @@ def prepare_steps(
             for source in settings.sources
             if source.questions_per_image is not None
         },
+        pairs_from_scores=config.objective.pairs_from_scores if config.objective.rank else None,
         accumulation=config.train.accumulation,
         processes=accelerator.num_processes,
         process=accelerator.process_index,
