@@ -110,6 +110,15 @@ def test_a_part_that_is_not_finite_is_not_hidden(make_batch, make_outputs):
     assert losses.text.isfinite()
 
 
+@pytest.mark.parametrize("name", sorted(RANK_LOSSES))
+def test_a_rank_loss_is_divided_by_what_it_counts(name, make_batch, make_outputs):
+    batch = make_batch(0, 9, 11)
+    outputs = make_outputs(batch)
+    loss, count = RANK_LOSSES[name](outputs, batch, tau=100 / 9)
+    found = Objective(ObjectiveConfig(rank_loss=name))(outputs, batch, _counts(batch), scale=1)
+    assert_close(found.rank, (loss / count).detach())
+
+
 SHARED = ("l1", "huber", "mse", "cross_entropy", "soft_label", "emd")
 
 
