@@ -186,6 +186,11 @@ def banner(
     weights = config.objective
     lines.append(f"objective  {weights.text:g} text + {weights.score:g} score ({weights.score_loss}) + "
                  f"{weights.rank:g} rank ({weights.rank_loss})")  # fmt: skip
+    drawn = weights.pairs_from_scores
+    if drawn is not None and weights.rank:
+        lines.append(
+            f"pairs      also of scores more than {drawn.gap:g} points apart, in groups of {drawn.images}"
+        )
     if data.bad:
         lines.append(
             f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}"
@@ -213,7 +218,11 @@ def _counts(source: Source) -> dict[str, int]:
     series: set[str | None] = set()
     for sample in source.samples:
         counts["images"] += len(sample.images)
-        counts["scores"] += sum(question.label is not None for question in sample.questions)
+        labels = [question.label for question in sample.questions if question.label is not None]
+        counts["scores"] += len(labels)
+        # What soft labels and histograms are made of; `emd` takes a label without votes as a soft label.
+        counts["spreads"] += sum(label.std is not None for label in labels)
+        counts["votes"] += sum(label.histogram is not None for label in labels)
         counts.update(question.kind for question in sample.questions)
         series.add(sample.series)
     return {
@@ -222,5 +231,7 @@ def _counts(source: Source) -> dict[str, int]:
         "texts": counts["text"],
         "choices": counts["choice"],
         "scores": counts["scores"],
+        "spreads": counts["spreads"],
+        "votes": counts["votes"],
         "pairs": len(source.pairs),
     }
