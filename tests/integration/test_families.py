@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from integration.calls import QUICKSTART, SMALL, call_script
 
 SHORT = [setting for setting in SMALL if not setting.startswith("train.")]
