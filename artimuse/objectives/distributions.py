@@ -74,9 +74,11 @@ def emd(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
     bins = log_probability.shape[1]
     histogram = on_values(batch.histogram, batch.grades, bins)
     target = torch.where((batch.grades > 0)[:, None], histogram, _soft(batch, bins))
-    difference = (log_probability.exp() - target).cumsum(1)[:, :-1]
+    # A product with ones and not `cumsum`, which has no deterministic kernel on CUDA.
+    upper = torch.ones(bins, bins - 1, dtype=torch.float64, device=target.device).triu()
+    difference = (log_probability.exp() - target).double() @ upper
     loss = difference.square().sum(1) / (bins - 1)
-    return torch.where(batch.labeled, loss, 0.0).sum(), batch.labeled.sum()
+    return torch.where(batch.labeled, loss, 0.0).sum().float(), batch.labeled.sum()
 
 
 def label_scale_log_probability(outputs: Outputs, batch: Batch) -> Tensor:

@@ -55,9 +55,10 @@ def listmle_scores(outputs: Outputs, batch: Batch, *, tau: float) -> tuple[Tenso
     # An entry per end of a pair: an image of n pairs stands n times in its list and counts 1/n each.
     same = (lists[:, None] == lists) & (read_outs[:, None] == read_outs)
     times = same.sum(1)
-    share = same / times[:, None]
-    values = share @ (pair_scores(outputs, batch) / tau).T.flatten()
-    lower = _lower(share @ wins, lists)
+    each = (pair_scores(outputs, batch) / tau).T.flatten()
+    # Sums and not a matrix product: that may round to ten bits on a GPU.
+    values = torch.where(same, each, 0.0).sum(1) / times
+    lower = _lower(torch.where(same, wins, 0.0).sum(1) / times, lists)
     loss = _listmle(values, -times.to(values.dtype).log(), lower)
     return (loss / times).sum(), (1 / times).sum().round().long()
 
