@@ -44,6 +44,7 @@ class Batch:
     grades: Tensor  # (Q) int64: grades of that histogram (0 where unknown), at most G
     pairs: Tensor  # (P,2) int64: index into Q
     pair_probability: Tensor  # (P) float32: P(first better)
+    pair_list: Tensor  # (P) int64: the list that a pair belongs to, a series or drawn group within the batch
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on another device (asynchronous from pinned memory)."""
@@ -81,7 +82,12 @@ class Outputs:
     linked: Tensor  # (Q) float32, 0-100: the score on its data set's scale (= scores without links)
     spreads: Tensor | None = None  # (Q) float32, 0-100: standard deviation of the latent score
     linked_spreads: Tensor | None = None  # (Q) float32: the same on the data set's scale
-    bins: Tensor | None = None  # (Q,K) float32 log-probabilities
+    bins: Tensor | None = (
+        None  # (Q,K) float32 log-probabilities of K values spread evenly over 0-100
+    )
+    linked_values: Tensor | None = (
+        None  # (Q,K) float32: these values on the data set's scale; None: as is
+    )
     pair_scores: Tensor | None = None  # (P,2) float32, 0-100
 
 
@@ -91,12 +97,14 @@ class Counts:
 
     tokens: the sum of the text weights (tokens, or answers with `text_per: answer`).
     readouts: labeled read-outs. pairs: pairs. images: images (for throughput).
+    ranked: images of the lists that the pairs form, a series or a drawn group each.
     """
 
     tokens: float
     readouts: int
     pairs: int
     images: int
+    ranked: int = 0
 
 
 def attention_mask(tree: Tensor, branch: Tensor) -> Tensor:

@@ -1,8 +1,13 @@
 """The configuration of a run: `schema` says what there is, `load` reads it from YAML and overrides."""
 
 from artimuse.config.load import ConfigError, check_files, load_config, root_paths, to_yaml
-from artimuse.config.schema import (
+from artimuse.config.objective import (
     READOUT_LOSSES,
+    ObjectiveConfig,
+    PairsFromScores,
+    refuse_unfit,
+)
+from artimuse.config.schema import (
     Config,
     DataConfig,
     DemoConfig,
@@ -10,7 +15,6 @@ from artimuse.config.schema import (
     ImagesConfig,
     LoraConfig,
     ModelConfig,
-    ObjectiveConfig,
     ReadoutConfig,
     RunConfig,
     ScratchConfig,
@@ -44,6 +48,7 @@ __all__ = [
     "LoraConfig",
     "ModelConfig",
     "ObjectiveConfig",
+    "PairsFromScores",
     "ReadoutConfig",
     "RunConfig",
     "ScratchConfig",
@@ -55,6 +60,7 @@ __all__ = [
     "TrainConfig",
     "check_files",
     "load_config",
+    "refuse_unfit",
     "root_paths",
     "stages_of",
     "to_yaml",

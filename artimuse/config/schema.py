@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from artimuse.config.objective import ObjectiveConfig, refuse_unfit
 from artimuse.config.selection import TRAINED_BY, SelectConfig
 from artimuse.config.sources import (
     EVALUATION_ONLY,
@@ -26,19 +27,9 @@ from artimuse.config.sources import (
 from artimuse.config.stages import StageConfig, refuse_origins
 from artimuse.config.tuning import LoraConfig, PartTuning, Quantization
 
-ScoreLossName = Literal["l1", "huber", "mse", "cross_entropy"]
-RankLossName = Literal["bradley_terry"]
 ReadoutKind = Literal["regression", "tokens", "levels", "bins"]
 PromptName = Literal["plain", "artimuse", "unipercept", "llava_v1"]
 FamilyName = Literal["internvl", "llava", "qwen2_5_vl", "qwen3_vl"]
-
-# Which score losses a read-out's output admits: all give a score, only some a distribution over bins.
-READOUT_LOSSES: dict[str, tuple[str, ...]] = {
-    "regression": ("l1", "huber", "mse"),
-    "tokens": ("l1", "huber", "mse", "cross_entropy"),
-    "levels": ("l1", "huber", "mse", "cross_entropy"),
-    "bins": ("l1", "huber", "mse", "cross_entropy"),
-}
 
 
 class RunConfig(Section):
@@ -234,26 +225,6 @@ class ModelConfig(Section):
         return self
 
 
-class ObjectiveConfig(Section):
-    text: float = Field(default=1.0, ge=0)
-    """Weight of the text loss (next-token cross-entropy)."""
-    text_per: Literal["token", "answer"] = "token"
-    score: float = Field(default=1.0, ge=0)
-    """Weight of the score loss."""
-    score_loss: ScoreLossName = "huber"
-    rank: float = Field(default=1.0, ge=0)
-    """Weight of the rank loss."""
-    rank_loss: RankLossName = "bradley_terry"
-    tau: float = Field(default=100 / 9, gt=0)
-    """Rank losses run on score/tau; 100/9 reproduces FGAesQ's scale of 1..10."""
-
-    @model_validator(mode="after")
-    def _any(self) -> ObjectiveConfig:
-        if self.text == self.score == self.rank == 0:
-            raise ValueError("expected a positive weight for text, score or rank, found 0 for all")
-        return self
-
-
 class TrainConfig(Section):
     steps: int | None = Field(default=None, gt=0)
     """Optimizer steps; or give epochs."""
@@ -301,16 +272,6 @@ class EvaluationConfig(Section):
     """Rows of the table beside the model: itself before training; a linear fit on pixel statistics."""
     critique: bool = False
     """Print one critique that the model writes beside what the annotation says."""
-
-
-def check_score_loss(objective: ObjectiveConfig, readout: ReadoutConfig) -> None:
-    """Raise ValueError for a score loss that takes what the read-out does not give."""
-    allowed = READOUT_LOSSES[readout.kind]
-    if objective.score > 0 and objective.score_loss not in allowed:
-        raise ValueError(
-            f"objective.score_loss: {objective.score_loss!r} does not work with "
-            f"model.readout.kind {readout.kind!r}; expected one of {', '.join(allowed)}"
-        )
 
 
 class Config(Section):
@@ -371,9 +332,15 @@ class Config(Section):
         readout = self.model.readout
         if readout is None and self.model.scratch is not None:
             readout = ReadoutConfig()
-        # What a base brings is seen once it is found (training/setup.py).
-        if readout is not None:
-            check_score_loss(self.objective, readout)
+        # What read-out a base has is known when it is read.
+        kind = None if readout is None else readout.kind
+        refuse_unfit(self.objective, kind, self.train.accumulation)
+        drawn = self.objective.pairs_from_scores
+        if drawn is not None and drawn.images > self.train.batch_images:
+            raise ValueError(
+                f"objective.pairs_from_scores.images: a group is drawn from one step; expected "
+                f"{self.train.batch_images} (train.batch_images) or less, found {drawn.images}"
+            )
         return self
 
     @property

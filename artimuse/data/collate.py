@@ -72,8 +72,13 @@ class Collator:
         self.text_per = text_per
         self.row_tokens = row_tokens
 
-    def __call__(self, items: Sequence[Item], pairs: Sequence[Pair] = ()) -> Batch:
+    def __call__(
+        self, items: Sequence[Item], pairs: Sequence[Pair] = (), lists: Sequence[int] = ()
+    ) -> Batch:
         """Items and the pairs among their samples -> a Batch of their trees, in rows.
+
+        Args:
+            lists: per pair the number of the list that it belongs to; () puts all into one.
 
         Raises:
             ImageError: for an image that cannot be read.
@@ -102,6 +107,7 @@ class Collator:
             images=self.family.collate_images([p for entry in ordered for p in entry.pixels]),
             **self._targets(ordered, length),
             **self._readouts(ordered, length, pairs),
+            pair_list=torch.tensor(lists or [0] * len(pairs), dtype=torch.int64),
         )
 
     def conversation(self, question: Question, image_tokens: Sequence[int]) -> Conversation:

@@ -18,7 +18,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from artimuse.batch import Batch, Counts
+from artimuse.config import PairsFromScores
 from artimuse.data.collate import Collator, Item
+from artimuse.data.drawn_pairs import with_drawn_pairs
 from artimuse.data.order import Order
 from artimuse.data.units import Unit
 from artimuse.records import Pair, Question, Sample
@@ -26,11 +28,16 @@ from artimuse.records import Pair, Question, Sample
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one micro-batch of one process holds. A dummy has weight 0 everywhere."""
+    """What one micro-batch of one process holds: items, and lists of pairs (a series or a drawn group
+    each). A dummy has weight 0 everywhere."""
 
     items: tuple[Item, ...]
-    pairs: tuple[Pair, ...]
+    lists: tuple[tuple[Pair, ...], ...]
     dummy: bool = False
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        return tuple(pair for pairs in self.lists for pair in pairs)
 
 
 @dataclass(slots=True)
@@ -55,6 +62,7 @@ class StepDataset(Dataset[StepData]):
         seed: with the step and the sample's id decides which questions are drawn.
         questions_per_image: text questions of an image in a step; score questions always stay.
         by_dataset: the same for single data sets, by name.
+        pairs_from_scores: also rank scored images that are far apart; None is annotated pairs only.
         accumulation, processes, process: how a step is cut, and which part this process gets.
     """
 
@@ -66,6 +74,7 @@ class StepDataset(Dataset[StepData]):
         seed: int,
         questions_per_image: Literal["all"] | int = "all",
         by_dataset: Mapping[str, Literal["all"] | int] | None = None,
+        pairs_from_scores: PairsFromScores | None = None,
         accumulation: int = 1,
         processes: int = 1,
         process: int = 0,
@@ -75,6 +84,7 @@ class StepDataset(Dataset[StepData]):
         self.seed = seed
         self.questions_per_image = questions_per_image
         self.by_dataset = dict(by_dataset or {})
+        self.pairs_from_scores = pairs_from_scores
         self.accumulation = accumulation
         self.processes = processes
         self.process = process
@@ -102,7 +112,7 @@ class StepDataset(Dataset[StepData]):
         number = self.processes * self.accumulation
         asked = [
             (unit, tuple(Item(s, self.draw(s, step)) for s in unit.samples))
-            for unit in self.order.step(step)
+            for unit in self.units(step)
         ]
         costs = [self._cost(items) for _, items in asked]
         loads = [(0, share) for share in range(number)]
@@ -113,6 +123,16 @@ class StepDataset(Dataset[StepData]):
             heapq.heappush(loads, (load + costs[index], share))
         smallest = min(range(len(asked)), key=lambda i: (costs[i], i))
         return [self._share(asked, sorted(indices), smallest) for indices in chosen]
+
+    def units(self, step: int) -> list[Unit]:
+        """What is not cut in a step: images, series, and groups of scored images."""
+        units = self.order.step(step)
+        if self.pairs_from_scores is None:
+            return units
+        overall = next(iter(self.collate.aspects))
+        return with_drawn_pairs(
+            units, self.pairs_from_scores, aspect=overall, seed=self.seed, step=step
+        )
 
     def draw(self, sample: Sample, step: int) -> tuple[Question, ...]:
         """The questions of a sample in a step: score questions, and text questions as configured."""
@@ -139,6 +159,11 @@ class StepDataset(Dataset[StepData]):
             readouts=sum(q.label is not None for item in items for q in item.questions),
             pairs=sum(len(share.pairs) for share in shares),
             images=sum(len(item.sample.images) for item in items),
+            ranked=sum(
+                len({name for pair in pairs for name in (pair.first, pair.second)})
+                for share in shares
+                for pairs in share.lists
+            ),
         )
 
     def _share(
@@ -151,10 +176,12 @@ class StepDataset(Dataset[StepData]):
             # An empty share must still take part in every collective: a dummy row of weight 0.
             return Share(asked[smallest][1][:1], (), dummy=True)
         items = tuple(item for index in indices for item in asked[index][1])
-        return Share(items, tuple(pair for index in indices for pair in asked[index][0].pairs))
+        lists = (asked[index][0].pairs for index in indices)
+        return Share(items, tuple(pairs for pairs in lists if pairs))
 
     def _batch(self, share: Share) -> Batch:
-        batch = self.collate(share.items, share.pairs)
+        numbers = [number for number, pairs in enumerate(share.lists) for _ in pairs]
+        batch = self.collate(share.items, share.pairs, numbers)
         if share.dummy:
             batch.weights.zero_()
             batch.labeled.zero_()

@@ -20,7 +20,10 @@ from artimuse.records import Pair, Sample, Source
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A single image, or a whole series (samples of one series id with all its pairs)."""
+    """A single image, or a whole series (samples of one series id with all its pairs).
+
+    Within a step also a drawn group: scored images with the pairs among them (`drawn_pairs`).
+    """
 
     samples: tuple[Sample, ...]
     pairs: tuple[Pair, ...] = ()

@@ -65,9 +65,11 @@ class AestheticModel(nn.Module):
         # hidden[index] would then depend on the order of threads.
         text_logits = self.transformers_model.lm_head(hidden.index_select(0, batch.supervised))
         read = self.read_out(hidden.index_select(0, batch.readouts), batch.aspect)
-        linked, linked_spreads = read.scores, read.spreads
+        linked, linked_spreads, linked_values = read.scores, read.spreads, None
         if self.links is not None:
             linked = self.links(linked, batch.dataset)
+            if read.bins is not None:
+                linked_values = self.links.values(read.bins.shape[1], batch.dataset)
             linked_spreads = self.links.spread(linked_spreads, batch.dataset)
         return Outputs(
             text_logits=text_logits,
@@ -76,6 +78,7 @@ class AestheticModel(nn.Module):
             spreads=read.spreads,
             linked_spreads=linked_spreads,
             bins=read.bins,
+            linked_values=linked_values,
         )
 
     def hidden_states(self, batch: Batch) -> Tensor:

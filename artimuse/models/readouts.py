@@ -133,6 +133,11 @@ class ScoreLinks(nn.Module):
         linked = scale * score + 100.0 * offset
         return torch.where(dataset >= 0, linked, score)
 
+    def values(self, bins: int, dataset: Tensor) -> Tensor:
+        """(Q,K): the K values of a distribution on each data set's own scale."""
+        values = torch.linspace(0, 100, bins, device=dataset.device).repeat(len(dataset))
+        return self(values, dataset.repeat_interleave(bins)).view(-1, bins)
+
     def spread(self, spread: Tensor, dataset: Tensor) -> Tensor:
         """(Q) spreads on each data set's own scale; the links have no gradient from them."""
         scale = self.scale.detach().index_select(0, dataset.clamp(min=0)).abs()

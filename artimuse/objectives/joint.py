@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from artimuse.batch import Batch, Counts, Outputs
-from artimuse.config.schema import ObjectiveConfig
-from artimuse.objectives.rank import RANK_LOSSES
+from artimuse.config.objective import ObjectiveConfig
+from artimuse.objectives.rank import rank_count, rank_loss
 from artimuse.objectives.score import SCORE_LOSSES, SPREAD_WEIGHT, spread_loss
 from artimuse.objectives.text import text_loss
 
@@ -46,7 +46,7 @@ class Objective:
     def __init__(self, config: ObjectiveConfig) -> None:
         self.config = config
         self._score_loss = SCORE_LOSSES[config.score_loss]
-        self._rank_loss = RANK_LOSSES[config.rank_loss]
+        self._rank_loss = rank_loss(config)
 
     def __call__(self, outputs: Outputs, batch: Batch, counts: Counts, *, scale: float) -> Losses:
         """The losses of one micro-batch of one process.
@@ -68,11 +68,13 @@ class Objective:
         assert len(batch.pairs) <= counts.pairs, "the counts are not of this batch's step"
         with_text = c.text > 0 and counts.tokens > 0 and len(batch.targets) > 0
         with_score = c.score > 0 and counts.readouts > 0
-        with_rank = c.rank > 0 and counts.pairs > 0
+        ranked = rank_count(c, counts)
+        with_rank = c.rank > 0 and ranked > 0
 
         zero = connected_zero(
-            outputs.scores, outputs.linked, outputs.spreads, outputs.bins, outputs.pair_scores
-        )
+            outputs.scores, outputs.linked, outputs.spreads, outputs.bins, outputs.linked_values,
+            outputs.pair_scores,
+        )  # fmt: skip
         # The logits are tied in only where the text loss does not do it: their gradient is large.
         text = zero if with_text else zero + connected_zero(outputs.text_logits)
         score = rank = spread = zero
@@ -82,7 +84,7 @@ class Objective:
             score = score + self._score_loss(outputs, batch)[0] / counts.readouts
             spread = spread_loss(outputs, batch)[0] / counts.readouts
         if with_rank:
-            rank = rank + self._rank_loss(outputs, batch, tau=c.tau)[0] / counts.pairs
+            rank = rank + self._rank_loss(outputs, batch, tau=c.tau)[0] / ranked
         # A part that is off weighs 0, and 0 times its zero keeps it connected.
         total = scale * (c.text * text + c.score * score + c.rank * rank + SPREAD_WEIGHT * spread)
         return Losses(total, text.detach(), score.detach(), rank.detach())

@@ -17,7 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from artimuse.batch import Batch, Outputs
-from artimuse.config.schema import ScoreLossName
+from artimuse.config.objective import ScoreLossName
+from artimuse.objectives.correlation import plcc
+from artimuse.objectives.distributions import cross_entropy, emd, soft_label
 
 ScoreLoss = Callable[[Outputs, Batch], tuple[Tensor, Tensor]]
 
@@ -55,28 +57,6 @@ def huber(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
     return loss, batch.labeled.sum()
 
 
-def cross_entropy(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
-    """sum_q -bins[q, k_q] with k_q the bin nearest to the label; bins (Q,K) are log-probabilities.
-
-    The K bins stand for 0, 100/(K-1), ..., 100; a label half-way between two takes the upper one.
-    The distribution is of the latent score, so affine links of data sets have no part in it.
-
-    Raises:
-        ValueError: The model has no distribution over bins.
-    """
-    if outputs.bins is None:
-        raise ValueError(
-            "objective.score_loss 'cross_entropy' needs a distribution over bins, found a read-out "
-            "that gives a score alone: set model.readout.kind to 'bins', or choose l1, huber or mse"
-        )
-    log_probability = outputs.bins.float()
-    last = log_probability.shape[1] - 1
-    label = torch.where(batch.labeled, batch.mean, 0.0)
-    nearest = (label / 100 * last + 0.5).floor().long().clamp(0, last)
-    chosen = log_probability.gather(1, nearest[:, None])[:, 0]
-    return -torch.where(batch.labeled, chosen, 0.0).sum(), batch.labeled.sum()
-
-
 def spread_loss(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
     """sum_q log s_q + e_q^2 / 2 s_q^2: how well the spread s (Q) tells the size of the error e (Q), the
     negative log-likelihood of a normal distribution, both on the data set's scale / 100.
@@ -110,4 +90,7 @@ SCORE_LOSSES: dict[ScoreLossName, ScoreLoss] = {
     "huber": huber,
     "mse": mse,
     "cross_entropy": cross_entropy,
+    "soft_label": soft_label,
+    "emd": emd,
+    "plcc": plcc,
 }

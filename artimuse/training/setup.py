@@ -11,8 +11,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from artimuse.config import Config, ConfigError, ModelConfig, ReadoutConfig, TrainConfig
-from artimuse.config.schema import check_score_loss
+from artimuse.config import (
+    Config,
+    ConfigError,
+    ModelConfig,
+    ReadoutConfig,
+    TrainConfig,
+    refuse_unfit,
+)
 from artimuse.config.sources import NEVER_TRAINED
 from artimuse.data.checks.bad import drop_bad, enforce_limit, write_bad
 from artimuse.data.checks.decode import check_images
@@ -50,7 +56,8 @@ def find_base(config: Config) -> None:
     except ValueError as error:
         raise ConfigError(f"model.base: {error}") from error
     try:
-        check_score_loss(config.objective, config.model.readout or kept or ReadoutConfig())
+        readout = config.model.readout or kept or ReadoutConfig()
+        refuse_unfit(config.objective, readout.kind, config.train.accumulation)
     except ValueError as error:
         found = f"that of {config.model.base} is kept" if kept else "regression is the default"
         raise ConfigError(f"{error}; model.readout is not given, and {found}") from error
@@ -151,7 +158,7 @@ def prepare_steps(
         steps=config.train.steps,
     )
     return _steps(
-        config, order, model,
+        config, data, order, model,
         accumulation=config.train.accumulation,
         processes=accelerator.num_processes,
         process=accelerator.process_index,
@@ -169,12 +176,13 @@ def validation_steps(config: Config, data: RecipeData, model: AestheticModel) ->
         order = Order(
             [every], weights=[1], batch_images=batch_images, seed=config.run.seed, epochs=1
         )
-        passes.append(_steps(config, order, model))
+        passes.append(_steps(config, data, order, model))
     return passes
 
 
 def _steps(
     config: Config,
+    data: RecipeData,
     order: Order,
     model: AestheticModel,
     *,
@@ -187,7 +195,8 @@ def _steps(
         model.family,
         protocol=protocol(model.info.prompt),
         aspects=model.info.aspects,
-        datasets=model.info.datasets,
+        # Relative losses stay within a data set, with links or without.
+        datasets=model.info.datasets or data.scored_datasets(),
         text_per=config.objective.text_per,
         row_tokens=config.train.row_tokens,
     )
@@ -201,6 +210,7 @@ def _steps(
             for source in settings.sources
             if source.questions_per_image is not None
         },
+        pairs_from_scores=config.objective.pairs_from_scores if config.objective.rank else None,
         accumulation=accumulation,
         processes=processes,
         process=process,
@@ -262,6 +272,11 @@ def banner(
     weights = config.objective
     lines.append(f"objective  {weights.text:g} text + {weights.score:g} score ({weights.score_loss}) + "
                  f"{weights.rank:g} rank ({weights.rank_loss})")  # fmt: skip
+    drawn = weights.pairs_from_scores
+    if drawn is not None and weights.rank:
+        lines.append(
+            f"pairs      also of scores more than {drawn.gap:g} points apart, in groups of {drawn.images}"
+        )
     select = settings.select
     if select is not None:
         patience = (
@@ -299,7 +314,11 @@ def _counts(source: Source) -> dict[str, int]:
     series: set[str | None] = set()
     for sample in source.samples:
         counts["images"] += len(sample.images)
-        counts["scores"] += sum(question.label is not None for question in sample.questions)
+        labels = [question.label for question in sample.questions if question.label is not None]
+        counts["scores"] += len(labels)
+        # What soft labels and histograms are made of; `emd` takes a label without votes as a soft label.
+        counts["spreads"] += sum(label.std is not None for label in labels)
+        counts["votes"] += sum(label.histogram is not None for label in labels)
         counts.update(question.kind for question in sample.questions)
         series.add(sample.series)
     return {
@@ -308,5 +327,7 @@ def _counts(source: Source) -> dict[str, int]:
         "texts": counts["text"],
         "choices": counts["choice"],
         "scores": counts["scores"],
+        "spreads": counts["spreads"],
+        "votes": counts["votes"],
         "pairs": len(source.pairs),
     }

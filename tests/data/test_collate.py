@@ -199,6 +199,8 @@ def test_pairs_point_at_the_overall_read_outs(
     pairs = [Pair(samples[2].id, samples[0].id, 0.8), Pair(samples[1].id, samples[3].id, 0.5)]
     batch = collate(items, pairs)
     assert batch.pair_probability.tolist() == pytest.approx([0.8, 0.5])
+    assert batch.pair_list.tolist() == [0, 0]
+    assert collate(items, pairs, [4, 1]).pair_list.tolist() == [4, 1]
     assert (batch.aspect[batch.pairs] == 0).all()
     # The read-out's row and tree lead to the image that the pair means.
     flat = batch.tree.flatten()

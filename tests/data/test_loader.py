@@ -130,6 +130,10 @@ def test_counts_are_the_sums_over_the_shares(
     assert counts.readouts == sum(int(b.labeled.sum()) for b in batches) > 0
     assert counts.pairs == sum(len(b.pairs) for b in batches) > 0
     assert counts.images == sum(len(s.items) for s in shares if not s.dummy)
+    assert counts.ranked == sum(
+        len({(int(n), int(i)) for n, pair in zip(b.pair_list, b.pairs, strict=True) for i in pair})
+        for b in batches
+    )
 
 
 @pytest.mark.parametrize("cut", CUTS)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
 import torch
 from torch import nn
 
-from artimuse.config import ReadoutConfig
+from artimuse.config import ModelConfig, ReadoutConfig
 from artimuse.config.schema import ReadoutKind
+from artimuse.data.collate import Item
+from artimuse.models.build import build_model
 from artimuse.models.readouts import (
     UNIFORM_SPREAD,
     BinsReadout,
@@ -20,7 +23,8 @@ from artimuse.models.readouts import (
     words_of,
 )
 from artimuse.prompts import LEVELS, SCORE_TOKENS
-from conftest import FAMILIES, build_family_tiny
+from artimuse.records import Sample
+from conftest import FAMILIES, TINY, build_family_tiny, make_collator
 
 KINDS = get_args(ReadoutKind)
 WITH_ASPECTS = ("regression", "bins")
@@ -176,3 +180,37 @@ def test_an_unlinked_score_teaches_no_link() -> None:
     links(torch.tensor([10.0, 20.0]), torch.tensor([-1, 1])).sum().backward()
     assert links.scale.grad is not None
     assert links.scale.grad.tolist() == [0.0, 20.0]
+
+
+def test_the_values_of_a_distribution_are_linked_like_scores() -> None:
+    links = ScoreLinks(2)
+    with torch.no_grad():
+        links.scale.copy_(torch.tensor([0.5, -2.0]))
+        links.offset.copy_(torch.tensor([0.1, -0.2]))
+    dataset = torch.tensor([0, 1, -1, 1])
+    values = torch.linspace(0, 100, 5)
+    found = links.values(5, dataset)
+    for column in range(5):
+        expected = links(values[column].expand(4), dataset)
+        torch.testing.assert_close(found[:, column], expected)
+    assert links.values(5, dataset[:0]).shape == (0, 5)
+
+
+def test_a_model_s_linked_score_is_the_mean_of_its_linked_values(
+    make_sample: Callable[..., Sample], texts: list[str]
+) -> None:
+    config = ModelConfig(scratch=TINY, readout=ReadoutConfig(kind="bins", hidden=16))
+    model = build_model(config, texts=texts, datasets=["made", "other"], seed=0)
+    assert model.links is not None
+    with torch.no_grad():
+        model.links.scale.copy_(torch.tensor([0.7, 1.0]))
+        model.links.offset.copy_(torch.tensor([0.2, 0.0]))
+    collate = make_collator(model)
+    collate.datasets = {"made": 0, "other": 1}
+    samples = [make_sample(f"linked{n}", texts=0) for n in range(3)]
+    outputs = model(collate([Item(sample, sample.questions) for sample in samples]))
+    assert outputs.bins is not None
+    assert outputs.linked_values is not None
+    mean = (outputs.bins.exp() * outputs.linked_values).sum(1)
+    torch.testing.assert_close(mean, outputs.linked)
+    torch.testing.assert_close(outputs.linked, 0.7 * outputs.scores + 20)

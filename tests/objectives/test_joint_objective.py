@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from artimuse.batch import Counts
 from artimuse.config.schema import ObjectiveConfig
 from artimuse.objectives.joint import Objective, connected_zero
-from artimuse.objectives.rank import bradley_terry
+from artimuse.objectives.rank import RANK_LOSSES, bradley_terry
 from artimuse.objectives.score import huber
 from artimuse.objectives.text import text_loss
 
@@ -19,6 +19,10 @@ def _counts(*batches):
         readouts=sum(int(b.labeled.sum()) for b in batches),
         pairs=sum(len(b.pairs) for b in batches),
         images=0,
+        ranked=sum(
+            len({(int(n), int(i)) for n, p in zip(b.pair_list, b.pairs, strict=True) for i in p})
+            for b in batches
+        ),
     )
 
 
@@ -49,7 +53,7 @@ def test_every_output_has_a_finite_gradient_whatever_the_batch_holds(
 ):
     batch = make_batch(*sizes)
     outputs = make_outputs(batch, partners=partners)
-    for counts in (_counts(batch), Counts(9.0, 9, 9, 0)):
+    for counts in (_counts(batch), Counts(9.0, 9, 9, 0, 9)):
         losses = Objective(ObjectiveConfig())(outputs, batch, counts, scale=2)
         gradients = torch.autograd.grad(losses.total, list(_tensors(outputs).values()))
         assert losses.total.isfinite()
@@ -106,19 +110,52 @@ def test_a_part_that_is_not_finite_is_not_hidden(make_batch, make_outputs):
     assert losses.text.isfinite()
 
 
-def test_shares_of_a_step_add_up_to_the_whole(make_batch, make_outputs):
+@pytest.mark.parametrize("name", sorted(RANK_LOSSES))
+def test_a_rank_loss_is_divided_by_what_it_counts(name, make_batch, make_outputs):
+    batch = make_batch(0, 9, 11)
+    outputs = make_outputs(batch)
+    loss, count = RANK_LOSSES[name](outputs, batch, tau=100 / 9)
+    found = Objective(ObjectiveConfig(rank_loss=name))(outputs, batch, _counts(batch), scale=1)
+    assert_close(found.rank, (loss / count).detach())
+
+
+SHARED = ("l1", "huber", "mse", "cross_entropy", "soft_label", "emd")
+
+
+@pytest.mark.parametrize("rank_loss", sorted(RANK_LOSSES))
+@pytest.mark.parametrize(
+    ("score_loss", "links"), [*((name, None) for name in SHARED), ("emd", (0.8, 5.0))]
+)
+def test_shares_of_a_step_add_up_to_the_whole(
+    score_loss, links, rank_loss, make_batch, make_outputs
+):
     """Two micro-batches of unequal content, divided by scale = 2, are the uncut batch."""
-    a, b = make_batch(5, 6, 4, 0), make_batch(2, 3, 1, 1)
-    of_a, of_b = make_outputs(a, 0), make_outputs(b, 1)
+    a, b = make_batch(5, 6, 7, 0), make_batch(2, 3, 2, 1)
+    of_a, of_b = make_outputs(a, 0, links=links), make_outputs(b, 1, links=links)
 
     def joined(x, y, names):
         return {name: torch.cat([getattr(x, name), getattr(y, name)]) for name in names}
 
-    names = ("targets", "weights", "labeled", "mean", "pair_probability")
-    whole = replace(a, **joined(a, b, names), pairs=torch.cat([a.pairs, b.pairs + 6]))
-    of_whole = replace(of_a, **joined(of_a, of_b, ("text_logits", "scores", "linked", "bins")))
+    names = (
+        "targets",
+        "weights",
+        "labeled",
+        "mean",
+        "std",
+        "histogram",
+        "grades",
+        "pair_probability",
+    )
+    whole = replace(
+        a, **joined(a, b, names),
+        pairs=torch.cat([a.pairs, b.pairs + 6]), pair_list=torch.cat([a.pair_list, b.pair_list + 3]),
+    )  # fmt: skip
+    names = ("text_logits", "scores", "linked", "bins", *(["linked_values"] if links else []))
+    of_whole = replace(of_a, **joined(of_a, of_b, names))
 
-    objective, counts = Objective(ObjectiveConfig(score_loss="cross_entropy")), _counts(a, b)
+    config = ObjectiveConfig(score_loss=score_loss, rank_loss=rank_loss)
+    objective, counts = Objective(config), _counts(a, b)
+    assert counts.ranked == _counts(whole).ranked
     uncut = objective(of_whole, whole, counts, scale=1)
     shares = [objective(o, s, counts, scale=2) for o, s in ((of_a, a), (of_b, b))]
     for part in ("text", "score", "rank"):

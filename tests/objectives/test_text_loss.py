@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import torch
 from torch.testing import assert_close
@@ -44,3 +45,18 @@ def test_weights_of_one_over_length_give_a_mean_per_answer(make_batch, make_outp
     each = torch.nn.functional.cross_entropy(outputs.text_logits, batch.targets, reduction="none")
     assert count == 2
     assert_close(loss / count, (each[:2].mean() + each[2:].mean()) / 2)
+
+
+def test_targets_of_weight_zero_change_nothing(make_batch, make_outputs):
+    """What a dummy row of an empty share holds."""
+    batch = make_batch(6, 0, 0)
+    outputs = make_outputs(batch)
+    before, count = text_loss(outputs, batch)
+    logits = torch.cat([outputs.text_logits.detach(), torch.randn(3, 11)]).requires_grad_()
+    padded = replace(batch, targets=torch.cat([batch.targets, torch.tensor([1, 2, 3])]),
+                     weights=torch.cat([batch.weights, torch.zeros(3)]))  # fmt: skip
+    loss, n = text_loss(replace(outputs, text_logits=logits), padded)
+    loss.backward()
+    assert_close((loss, n), (before, count))
+    assert logits.grad is not None
+    assert (logits.grad[6:] == 0).all()

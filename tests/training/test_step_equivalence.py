@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from artimuse.config import TrainConfig
-from artimuse.data.units import Unit
+from artimuse.config.objective import RankLossName, ScoreLossName
 from artimuse.training.accelerator import build_accelerator
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -53,21 +53,29 @@ def test_four_micro_batches_equal_one(tmp_path: Path, units, text_per: str) -> N
     assert all(loss > 0 for loss in losses if loss != losses[1])
 
 
-@pytest.mark.parametrize("score_loss", ["l1", "mse", "cross_entropy"])
-def test_every_score_loss_accumulates(tmp_path: Path, score_loss: str) -> None:
-    readout = "bins" if score_loss == "cross_entropy" else "regression"
-    options: dict[str, Any] = {"readout": readout, "score_loss": score_loss}
-    whole, _ = toy.step_gradient(toy.mixed_units(tmp_path), accelerator(), **options)
-    cut, _ = toy.step_gradient(toy.mixed_units(tmp_path), accelerator(4), accumulation=4, **options)
+@pytest.mark.parametrize("case", toy.cases(accumulation=4))
+def test_every_loss_accumulates(tmp_path: Path, case: str) -> None:
+    units, options = toy.labeled_units(tmp_path), toy.CASES[case]
+    whole, losses = toy.step_gradient(units, accelerator(), **options)
+    cut, cut_losses = toy.step_gradient(units, accelerator(4), accumulation=4, **options)
     assert relative_difference(cut, whole) <= 1e-5
+    assert cut_losses == pytest.approx(losses, rel=1e-5)
+    assert all(loss != 0 for loss in losses)
+
+
+def test_the_cases_hold_every_loss() -> None:
+    score, rank = (
+        {case[part] for case in toy.CASES.values()} for part in ("score_loss", "rank_loss")
+    )
+    assert score == set(get_args(ScoreLossName))
+    assert rank == set(get_args(RankLossName))
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_two_processes_equal_one(tmp_path: Path, accumulation: int) -> None:
-    """One share has all the text and no pair, the other all the pairs and no text."""
-    units: list[Unit] = toy.unequal_units(tmp_path)
-    expected, losses = toy.step_gradient(units, accelerator())
-    output = tmp_path / "gradient.safetensors"
+    """Every loss; and a step of which one share has all the text, the other all the pairs."""
+    output = tmp_path / "gradients"
+    output.mkdir()
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
          "--master-port", str(29500 + os.getpid() % 1000 + accumulation),
@@ -75,9 +83,13 @@ def test_two_processes_equal_one(tmp_path: Path, accumulation: int) -> None:
         check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
     )  # fmt: skip
-    found = load_file(output)
-    assert found.pop("losses").tolist() == pytest.approx(losses, rel=1e-5)
-    assert relative_difference(found, expected) <= 1e-5
+    runs: dict[str, Any] = {"unequal": (toy.unequal_units(tmp_path), {})}
+    runs |= {n: (toy.labeled_units(tmp_path), c) for n, c in toy.cases(accumulation).items()}
+    for name, (units, options) in runs.items():
+        expected, losses = toy.step_gradient(units, accelerator(), **options)
+        found = load_file(output / f"{name}.safetensors")
+        assert found.pop("losses").tolist() == pytest.approx(losses, rel=1e-5), name
+        assert relative_difference(found, expected) <= 1e-5, name
 
 
 def test_a_wrong_count_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """One optimizer step of a tiny run, as a function: what the equivalence tests compare.
 
-Run by `torchrun` it is one of several real processes:
+Run by `torchrun` it is one of several real processes, and writes OUTPUT/CASE.safetensors for every case:
 
     torchrun --nproc-per-node 2 tests/training/toy.py FOLDER OUTPUT ACCUMULATION
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,14 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from PIL import Image
 from safetensors.torch import save_file
 
-from artimuse.config import ModelConfig, ObjectiveConfig, ReadoutConfig, ScratchConfig, TrainConfig
+from artimuse.config import (
+    ModelConfig,
+    ObjectiveConfig,
+    PairsFromScores,
+    ReadoutConfig,
+    ScratchConfig,
+    TrainConfig,
+)
 from artimuse.data.collate import Collator
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
@@ -54,9 +62,11 @@ def text_unit(folder: Path, name: str, answers: int) -> Unit:
     return Unit((Sample(f"t/{name}", (image(folder, name),), questions, "t"),))
 
 
-def scored_unit(folder: Path, name: str, score: float) -> Unit:
-    question = Question("score", aspect="overall", label=ScoreLabel(score, 0, 10))
-    return Unit((Sample(f"t/{name}", (image(folder, name),), (question,), "t"),))
+def scored_unit(folder: Path, name: str, score: float, dataset: str = "t", **known: Any) -> Unit:
+    """known: the label's std, raters, histogram."""
+    question = Question("score", aspect="overall", label=ScoreLabel(score, 0, 10, **known))
+    sample = Sample(f"{dataset}/{name}", (image(folder, name),), (question,), dataset)
+    return Unit((sample,))
 
 
 def series_unit(folder: Path, name: str, images: int) -> Unit:
@@ -66,7 +76,7 @@ def series_unit(folder: Path, name: str, images: int) -> Unit:
         Sample(f"t/{name}{n}", (image(folder, f"{name}{n}"),), asked, "t", series=name)
         for n in range(images)
     )
-    pairs = tuple(Pair(samples[n].id, samples[n + 1].id, 0.8) for n in range(images - 1))
+    pairs = tuple(Pair(samples[n].id, samples[n + 1].id, 0.8 - 0.1 * n) for n in range(images - 1))
     return Unit(samples, pairs)
 
 
@@ -86,6 +96,42 @@ def mixed_units(folder: Path) -> list[Unit]:
     ]
 
 
+def labeled_units(folder: Path) -> list[Unit]:
+    """Two data sets with scores, some with a spread or votes, beside text and series."""
+    votes = (1.0, 4.0, 7.0, 3.0, 1.0)
+    return [
+        text_unit(folder, "a", 2),
+        scored_unit(folder, "b", 2.5, std=1.2, raters=9),
+        scored_unit(folder, "g", 9.0, std=2.0, raters=9),
+        scored_unit(folder, "h", 6.0),
+        series_unit(folder, "c", 2),
+        scored_unit(folder, "d", 7.5, "u", std=1.5, raters=16, histogram=votes),
+        scored_unit(folder, "i", 1.5, "u", histogram=votes[::-1]),
+        scored_unit(folder, "j", 4.5, "u", std=0.9),
+        series_unit(folder, "f", 4),
+        scored_unit(folder, "k", 4.0),
+        scored_unit(folder, "l", 8.0, "u"),
+        scored_unit(folder, "m", 3.0, std=0.4, raters=5),
+    ]
+
+
+DRAWN = PairsFromScores(gap=10.0, images=2)
+# Every loss once; with links, which take part in the losses of distributions, and without.
+CASES: dict[str, dict[str, Any]] = {
+    "huber": {"score_loss": "huber", "rank_loss": "bradley_terry"},
+    "l1": {"score_loss": "l1", "rank_loss": "fidelity", "drawn": DRAWN},
+    "mse": {"score_loss": "mse", "rank_loss": "margin", "linked": True},
+    "cross_entropy": {"score_loss": "cross_entropy", "rank_loss": "listmle", "readout": "bins"},
+    "soft_label": {
+        "score_loss": "soft_label", "rank_loss": "listmle", "readout": "levels", "linked": True,
+        "drawn": DRAWN,
+    },
+    "emd": {"score_loss": "emd", "rank_loss": "listmle_scores", "readout": "bins", "linked": True},
+    "plcc": {"score_loss": "plcc", "rank_loss": "listmle_scores"},
+}  # fmt: skip
+DATASETS = ["t", "u"]
+
+
 def reset_accelerate() -> None:
     """accelerate keeps its state in classes; every test starts anew."""
     for state in (AcceleratorState, GradientState, PartialState):
@@ -100,10 +146,15 @@ def step_gradient(
     text_per: str = "token",
     readout: str = "regression",
     score_loss: str = "huber",
+    rank_loss: str = "bradley_terry",
+    linked: bool = False,
+    drawn: PairsFromScores | None = None,
 ) -> tuple[dict[str, torch.Tensor], list[float]]:
     """The whole gradient of one step, as the optimizer sees it, and its three losses."""
-    config = ModelConfig(scratch=SCRATCH, readout=ReadoutConfig(kind=readout, hidden=16))  # type: ignore[arg-type]
-    model = build_model(config, texts=LINES, seed=0)
+    head = ReadoutConfig(kind=readout, hidden=16)  # type: ignore[arg-type]
+    config = ModelConfig(scratch=SCRATCH, readout=head, links=linked)
+    model = build_model(config, texts=LINES, datasets=DATASETS, seed=0)
+    assert (model.links is not None) == linked
     order = Order(
         [units], weights=[1], batch_images=sum(u.images for u in units), seed=0, steps=1
     )  # fmt: skip
@@ -111,11 +162,11 @@ def step_gradient(
         model.family,
         protocol=protocol("plain"),
         aspects=["overall"],
-        datasets=[],
+        datasets=DATASETS,
         text_per=text_per,  # type: ignore[arg-type]
     )
     steps = StepDataset(
-        order, collate, seed=0, accumulation=accumulation,
+        order, collate, seed=0, pairs_from_scores=drawn, accumulation=accumulation,
         processes=accelerator.num_processes, process=accelerator.process_index,
     )  # fmt: skip
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -125,21 +176,38 @@ def step_gradient(
         lambda *_: gradient.update({names[p]: p.grad.clone() for p in names if p.grad is not None})
     )
     wrapped, prepared = accelerator.prepare(model, optimizer)
-    objective = Objective(ObjectiveConfig(score_loss=score_loss, text_per=text_per))  # type: ignore[arg-type]
+    losses = ObjectiveConfig(score_loss=score_loss, rank_loss=rank_loss, text_per=text_per)  # type: ignore[arg-type]
+    objective = Objective(losses)
+    if score_loss == "plcc" and accelerator.num_processes > 1:
+        held = [{(i.sample.dataset) for i in share.items} for share in steps.shares(0)]
+        assert all(set(DATASETS) <= datasets for datasets in held), (
+            "no data set is cut: this shows nothing"
+        )
     result = train_step(
         wrapped.train(), prepared, objective, steps[0], accelerator, seed=0, clip=None
     )
     return gradient, [result.text, result.score, result.rank]
 
 
+def cases(accumulation: int) -> dict[str, dict[str, Any]]:
+    """What can run so; the correlation of a step takes no accumulation."""
+    return {name: case for name, case in CASES.items() if name != "plcc" or accumulation == 1}
+
+
 def main(folder: str, output: str, accumulation: str) -> None:
     torch.set_num_threads(1)
     accelerator = build_accelerator(TrainConfig(steps=1, accumulation=int(accumulation)))
     assert accelerator.num_processes > 1, "expected torchrun to start several processes"
-    units = unequal_units(Path(folder))
-    gradient, losses = step_gradient(units, accelerator, accumulation=int(accumulation))
-    if accelerator.is_main_process:
-        save_file(gradient | {"losses": torch.tensor(losses)}, output)
+    runs: dict[str, tuple[list[Unit], dict[str, Any]]] = {
+        name: (labeled_units(Path(folder)), case) for name, case in cases(int(accumulation)).items()
+    }
+    runs["unequal"] = unequal_units(Path(folder)), {}
+    for name, (units, case) in runs.items():
+        gradient, losses = step_gradient(units, accelerator, accumulation=int(accumulation), **case)
+        if accelerator.is_main_process:
+            save_file(
+                gradient | {"losses": torch.tensor(losses)}, Path(output) / f"{name}.safetensors"
+            )
     accelerator.end_training()
 
 
