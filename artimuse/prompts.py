@@ -33,6 +33,9 @@ SCORE_TOKENS = tuple(
 # The five rating levels of ITU that Q-Align (arXiv 2312.17090) reads, lowest first.
 LEVELS = ("bad", "poor", "fair", "good", "excellent")
 
+# Asked about two images of a series, the first and the second of the prompt.
+COMPARISON = "Which of these two images looks better?\nA) the first\nB) the second"
+
 # AesBench (arXiv 2401.08276) asks for an option in the words of its authors' evaluation scripts
 # (https://github.com/yipoh/AesBench); for the assessment task an explanation is not ruled out.
 AESBENCH_ASSESSMENT = (

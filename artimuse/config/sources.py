@@ -85,6 +85,13 @@ class SourceBase(Section):
     name a line."""
 
 
+class RankedSource(SourceBase):
+    """A source of series whose images are ranked, or compared in pairs."""
+
+    comparisons: float = Field(default=0.0, ge=0, le=1)
+    """Share of the pairs that are also asked about in words, both images in one prompt: which is better?"""
+
+
 class ArtiMuseSource(SourceBase):
     format: Literal["artimuse10k"]
     scores: RootPath | None = None
@@ -163,7 +170,7 @@ class AesMMITSource(SourceBase):
     """JSON list of LLaVA-style records with `type` and `qtype`."""
 
 
-class FGAestheticsSource(SourceBase):
+class FGAestheticsSource(RankedSource):
     format: Literal["fgaesthetics"]
     labels: list[RootPath] = Field(min_length=1)
     """Six-column label files, relative to data.root."""
@@ -212,7 +219,7 @@ def _own_aspects(aspects: Aspects) -> Aspects:
     return aspects
 
 
-class TableSource(SourceBase):
+class TableSource(RankedSource):
     """What a custom table and a Hugging Face data set share."""
 
     columns: Columns = Columns()
@@ -236,13 +243,13 @@ class HFDatasetSource(TableSource):
     """A Hugging Face data set (one split) as `Dataset.save_to_disk` writes it."""
 
 
-class SeriesFolderSource(SourceBase):
+class SeriesFolderSource(RankedSource):
     format: Literal["series_folder"]
     order: Literal["best_first", "worst_first"]
     """What the order of the file names in a series' folder says."""
 
 
-class VotesSource(SourceBase):
+class VotesSource(RankedSource):
     format: Literal["votes"]
     table: RootPath
     """CSV, TSV or JSONL with the columns series, a, b, wins_a, wins_b."""

@@ -113,7 +113,9 @@ def units(source: Source) -> Units:
     unit_of: list[int] = []
     images: list[int] = []
     for sample in identities(source.samples):
-        key = sample.series if sample.series in ranked else None
+        # A comparison asks about its own images: nothing ties it to the step of its series.
+        compared = len(sample.images) > 1 and sample.id not in paired
+        key = sample.series if sample.series in ranked and not compared else None
         number = len(images) if key is None else unit_of_series.setdefault(key, len(images))
         if number == len(images):
             images.append(0)

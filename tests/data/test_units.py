@@ -24,17 +24,25 @@ def sample(number: int, series: str | None, images: int = 1) -> Sample:
 
 
 def plainly(samples: Sequence[Sample], pairs: Sequence[Pair]) -> list[Unit]:
-    """The definition: a series with a pair is one unit, anything else a unit of its own."""
+    """The definition: a series with a pair is one unit, anything else a unit of its own.
+
+    Several images in one sample are a comparison, which belongs to a series' unit only as part of a pair.
+    """
+    paired = {end for pair in pairs for end in (pair.first, pair.second)}
     by_id = {s.id: s for s in samples}
     ranked = {by_id[pair.first].series for pair in pairs}
+
+    def alone(s: Sample) -> bool:
+        return len(s.images) > 1 and s.id not in paired
+
     found: list[Unit] = []
     done: set[str | None] = set()
     for s in samples:
-        if s.series is None or s.series not in ranked:
+        if s.series not in ranked or s.series is None or alone(s):
             found.append(Unit((s,)))
         elif s.series not in done:
             done.add(s.series)
-            members = tuple(m for m in samples if m.series == s.series)
+            members = tuple(m for m in samples if m.series == s.series and not alone(m))
             inside = tuple(p for p in pairs if by_id[p.first].series == s.series)
             found.append(Unit(members, inside))
     return found

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from artimuse.config.sources import SourceConfig
+from artimuse.config.sources import RankedSource, SourceConfig
 from artimuse.data.formats import (
     aadb,
     aesbench,
@@ -32,6 +32,7 @@ from artimuse.data.formats import (
     unipercept_bench,
     votes,
 )
+from artimuse.data.formats.comparisons import add_comparisons
 from artimuse.data.formats.minus import without
 from artimuse.records import DataError, Source
 
@@ -71,6 +72,8 @@ def load_source(config: SourceConfig, root: Path) -> Source:
             f"source {config.name!r} ({config.format}): expected annotation rows, found none in "
             f"its files under {root}; name the right files, or take the source out"
         )
+    if isinstance(config, RankedSource) and config.comparisons:
+        add_comparisons(source, config.comparisons)
     if config.minus:
         source = without(source, [root / path for path in config.minus], root / config.images)
     return source
