@@ -36,7 +36,10 @@ def test_an_adapter_is_merged(adapter: Path, tmp_path: Path) -> None:
 def test_score_words_are_named(tmp_path: Path, texts: list[str]) -> None:
     config = ModelConfig(scratch=TINY, readout=ReadoutConfig(kind="levels"))
     save_model(build_model(config, texts=texts, seed=0), tmp_path / "model")
-    called = call_script("export", "--model", tmp_path / "model", tmp_path / "new")
+    beside = call_script("export", "--model", tmp_path / "model", tmp_path / "plain")
+    assert beside.status == 0, beside.err
+    assert "stays beside it" in beside.out
+    called = call_script("export", "--model", tmp_path / "model", tmp_path / "new", "--score-rows")
     assert called.status == 0, called.err
     assert "dtype=float32 merged=nothing" in called.out
     assert "softmax of the next-token logits over 5 words (bad ... excellent)" in called.out
@@ -47,6 +50,9 @@ def test_a_wrong_call_says_what_is_wrong(adapter: Path, tmp_path: Path) -> None:
     called = call_script("export", "--model", adapter, adapter)
     assert called.status == 2
     assert "expected a new or an empty folder" in called.err
+    called = call_script("export", "--model", adapter, tmp_path / "new", "--score-rows")
+    assert called.status == 2
+    assert "expected a 'tokens' or 'levels' read-out" in called.err
     called = call_script("export", "--model", tmp_path, tmp_path / "new")
     assert called.status == 2
     assert "not a model folder: expected artimuse.json" in called.err
