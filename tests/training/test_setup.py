@@ -9,15 +9,12 @@ import pytest
 
 from artimuse.config import Config, ConfigError, ReadoutConfig
 from artimuse.config.schema import ModelConfig
-from artimuse.data.recipe import RecipeData
 from artimuse.models.build import build_model
 from artimuse.models.folder import save_model
-from artimuse.training.setup import prepare_model
+from artimuse.training.setup import find_base
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
-
-DATA = RecipeData([], [], [])
 
 
 def config(base: Path, score_loss: str) -> Config:
@@ -44,8 +41,8 @@ def test_a_loss_that_a_base_s_readout_does_not_admit_is_refused(tmp_path: Path) 
         tmp_path / "base",
     )
     # The configuration alone does not know what read-out the base has.
-    prepare_model(config(tmp_path / "base", "plcc"), DATA)
+    find_base(config(tmp_path / "base", "plcc"))
     with pytest.raises(
         ConfigError, match=r"objective\.score_loss: 'emd' does not work with .*regression"
     ):
-        prepare_model(config(tmp_path / "base", "emd"), DATA)
+        find_base(config(tmp_path / "base", "emd"))
