@@ -188,10 +188,8 @@ class ModelConfig(Section):
     """None is the settings of the adapter that the base holds, else the defaults."""
     readout: ReadoutConfig | None = None
     """None keeps the read-out of a base that has one, else `regression`."""
-    aspects: Annotated[list[str], AfterValidator(different)] = Field(
-        default=["overall"], min_length=1
-    )
-    """What the model scores; one read-out output each."""
+    aspects: Annotated[list[str], AfterValidator(different)] = Field(default=["overall"])
+    """What the model scores; one read-out output each. Empty: it only answers, and has no read-out."""
     prompt: PromptName | None = None
     """How the model is spoken to (artimuse/prompts.py); None is what a base was trained with, else `plain`."""
     images: ImagesConfig = ImagesConfig()
@@ -205,6 +203,14 @@ class ModelConfig(Section):
         if self.tuning == "lora" and self.base is None:
             raise ValueError(
                 "tuning: 'lora' adapts a `base`; a model from `scratch` is tuned 'full'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _scores_nothing(self) -> ModelConfig:
+        if self.readout is not None and not self.aspects:
+            raise ValueError(
+                "readout: a model without aspects scores nothing; leave it out, or name `aspects`"
             )
         return self
 

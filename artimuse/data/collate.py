@@ -212,7 +212,7 @@ class Collator:
     def _pairs(
         self, asked: Sequence[tuple[Sample, Question]], pairs: Sequence[Pair]
     ) -> dict[str, Tensor]:
-        overall = next(iter(self.aspects))
+        overall = next(iter(self.aspects), None)
         place = {s.id: n for n, (s, question) in enumerate(asked) if question.aspect == overall}
         missing = [i for pair in pairs for i in (pair.first, pair.second) if i not in place]
         if missing:

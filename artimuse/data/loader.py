@@ -127,9 +127,9 @@ class StepDataset(Dataset[StepData]):
     def units(self, step: int) -> list[Unit]:
         """What is not cut in a step: images, series, and groups of scored images."""
         units = self.order.step(step)
-        if self.pairs_from_scores is None:
+        overall = next(iter(self.collate.aspects), None)
+        if self.pairs_from_scores is None or overall is None:
             return units
-        overall = next(iter(self.collate.aspects))
         return with_drawn_pairs(
             units, self.pairs_from_scores, aspect=overall, seed=self.seed, step=step
         )

@@ -119,7 +119,6 @@ def _from_base(
     config: ModelConfig, info: ModelInfo, *, seed: int, dtype: torch.dtype
 ) -> AestheticModel:
     assert config.base is not None
-    assert info.readout is not None
     folder = base_folder(config.base)
     if not is_model_folder(folder):
         backbone = load_backbone(folder, dtype, config.quantization)
@@ -131,8 +130,10 @@ def _from_base(
             f"model.prompt: {config.base} was trained with {start.info.prompt!r}, found {info.prompt!r}"
         )
     # Rows of words are read for every aspect alike: the question tells aspects apart.
-    same_outputs = start.info.aspects == info.aspects or bool(words_of(info.readout))
-    if config.readout is None and start.info.readout and not same_outputs:
+    same_outputs = start.info.aspects == info.aspects or bool(
+        info.readout and words_of(info.readout)
+    )
+    if info.readout and config.readout is None and start.info.readout and not same_outputs:
         raise ConfigError(
             f"model.aspects: {config.base} scores {list(start.info.aspects)}, found "
             f"{list(info.aspects)}: give model.readout to train a new read-out for them"
@@ -143,7 +144,7 @@ def _from_base(
             folder, start.transformers_model.config, protocol(info.prompt), info.images
         )
     model = assemble(start.backbone, family, info, seed=seed + 1)
-    if start.info.readout == info.readout and same_outputs:
+    if info.readout is not None and start.info.readout == info.readout and same_outputs:
         assert model.readout is not None
         assert start.readout is not None
         model.readout.load_state_dict(start.readout.state_dict())
@@ -206,7 +207,8 @@ def _info(config: ModelConfig, datasets: Sequence[str], *, hashed: bool) -> Mode
         readout, prompt = readout or known.readout, prompt or known.prompt
         if images == ImagesConfig():
             images = known.images
-    readout, prompt = readout or ReadoutConfig(), prompt or "plain"
+    readout = readout or ReadoutConfig() if config.aspects else None
+    prompt = prompt or "plain"
     _require_told_apart(readout, config.aspects, protocol(prompt))
     base, base_sha256 = _origin(config, known, hashed=hashed)
     return ModelInfo(
@@ -224,11 +226,11 @@ def _info(config: ModelConfig, datasets: Sequence[str], *, hashed: bool) -> Mode
 
 
 def _require_told_apart(
-    readout: ReadoutConfig, aspects: Sequence[str], wording: PromptProtocol
+    readout: ReadoutConfig | None, aspects: Sequence[str], wording: PromptProtocol
 ) -> None:
     """Raise ConfigError where two aspects would be one number: `tokens` and `levels` know an aspect by its
     question alone."""
-    if not words_of(readout):
+    if readout is None or not words_of(readout):
         return
     asked = [wording.score(aspect) for aspect in aspects]
     for number, question in enumerate(asked):

@@ -94,6 +94,12 @@ def train(
             )  # fmt: skip
         if stopping:
             break
+    else:
+        # A loop over a loader takes a StopIteration from inside a dataset for its end.
+        if first < steps:
+            raise RuntimeError(
+                f"the data ended after step {done} of {steps}: this is a fault in it"
+            )
     accelerator.wait_for_everyone()
     complete = done == steps or selection.stopped
     if complete:

@@ -105,6 +105,7 @@ def test_an_unknown_key_like_no_other_lists_what_there_is(recipe: Path) -> None:
             "data.sources.0: expected exactly one of `dataset` and `scale`",
         ),
         ("data.sources.1.name=a", "expected different names, found ['a', 'a']"),
+        ("model.aspects=[]", "readout: a model without aspects scores nothing"),
         ("model.aspects=[overall, overall]", "model.aspects: expected different names"),
         ("model.readout.kind=bin", "did you mean 'bins'?"),
         (

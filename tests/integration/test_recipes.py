@@ -1,0 +1,116 @@
+"""Every recipe in configs/ runs from end to end, on demo data and with a tiny base of its own family."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from artimuse.config import ModelConfig, ReadoutConfig, ScratchConfig, load_config
+from artimuse.config.schema import FamilyName
+from artimuse.models.build import build_model
+from artimuse.models.folder import INFO_FILE, READOUT_FILE, read_info, save_model
+from integration.calls import ROOT, call_script
+
+RECIPES = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.stem != "quickstart")
+SHORT = ("train.steps=2", "train.threads=1", "train.batch_images=6", "train.accumulation=1",
+         "train.checkpoint_every=1", "data.workers=0")  # fmt: skip
+
+
+FAMILIES: dict[str, FamilyName] = {
+    "OpenGVLab/InternVL3-8B-hf": "internvl",
+    "llava-hf/llava-1.5-7b-hf": "llava",
+    "Qwen/Qwen2.5-VL-3B-Instruct": "qwen2_5_vl",
+    "runs/quickstart/model": "internvl",
+}
+
+
+@pytest.fixture(scope="module")
+def recipe_data(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo data under the names that the recipes use."""
+    root = tmp_path_factory.mktemp("recipes") / "data"
+    for demo, name in (("artimuse", "ArtiMuse-10K"), ("fgaesthetics", "FGAesthetics")):
+        shutil.copytree(small_data / demo, root / name)
+    for split in ("train", "test"):
+        # A third category, of half of another one's series.
+        drawn = root / "FGAesthetics" / f"natural_{split}.txt"
+        lines = drawn.read_text().splitlines(keepends=True)
+        odd = [line for line in lines if int(line.split()[0]) % 2]
+        drawn.write_text("".join(line for line in lines if line not in odd))
+        (root / "FGAesthetics" / f"aigc_{split}.txt").write_text("".join(odd))
+    mmit = root / "AesMMIT"
+    shutil.copytree(small_data / "aesmmit" / "images", mmit / "images_21904")
+    shutil.copy(
+        small_data / "aesmmit" / "AesMMIT_labels_train.json",
+        mmit / "AesMMIT_labels (For LLaVA_1.5).json",
+    )
+    write_ava(root / "AVA", small_data)
+    write_custom(root / "custom", small_data)
+    return root
+
+
+def write_ava(folder: Path, demo: Path) -> None:
+    """AVA.txt with ten counts an image that give the demo's scores, and a test list of its last rows."""
+    (folder / "images").mkdir(parents=True)
+    rows = json.loads((demo / "artimuse" / "ArtiMuse-10K_train.json").read_text())
+    lines, test = [], []
+    for number, row in enumerate(rows, start=1):
+        shutil.copy(
+            demo / "artimuse" / "images" / row["image"], folder / "images" / f"{number}.jpg"
+        )
+        low = int(np.clip(row["gt_score"], 1, 9))
+        counts = [0] * 10
+        counts[low - 1], counts[low] = 60, 40
+        lines.append(" ".join(map(str, [number, number, *counts, 1, 2, 3])))
+        if number > len(rows) - 5:
+            test.append({"image": f"{number}.jpg", "gt_score": low + 0.4})
+    (folder / "AVA.txt").write_text("\n".join(lines) + "\n")
+    (folder / "AVA_test.json").write_text(json.dumps(test))
+
+
+def write_custom(folder: Path, demo: Path) -> None:
+    shutil.copytree(demo / "artimuse" / "images", folder / "images")
+    rows = json.loads((demo / "artimuse" / "ArtiMuse-10K_train.json").read_text())
+    table = "".join(f"{row['image']},{row['gt_score']}\n" for row in rows)
+    (folder / "scores.csv").write_text("image,score\n" + table)
+
+
+@pytest.fixture(scope="module")
+def bases(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformers folder of each family, with the score tokens in its vocabulary."""
+    folder = tmp_path_factory.mktemp("bases")
+    text = (small_data / "artimuse" / "ArtiMuse-10K_text_train.jsonl").read_text()
+    texts = [json.loads(line)["conversations"][1]["value"] for line in text.splitlines()[:50]]
+    for family in sorted(set(FAMILIES.values())):
+        scratch = ScratchConfig(
+            family=family, image_size=56, vision_width=32, vision_layers=1, vision_heads=2,
+            language_width=32, language_layers=2, vocabulary=400,
+        )  # fmt: skip
+        config = ModelConfig(scratch=scratch, readout=ReadoutConfig(kind="tokens"))
+        save_model(build_model(config, texts=texts, seed=0), folder / family)
+        for name in (INFO_FILE, READOUT_FILE):
+            (folder / family / name).unlink()
+    return folder
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_runs(recipe: Path, recipe_data: Path, bases: Path, tmp_path: Path) -> None:
+    config = load_config(recipe)
+    assert config.model.base is not None
+    root = recipe_data / "custom" if config.data.root == "data/custom" else recipe_data
+    called = call_script(
+        "train", "--config", recipe, *SHORT, f"data.root={root}", f"run.folder={tmp_path / 'runs'}",
+        f"model.base={bases / FAMILIES[config.model.base]}",
+    )  # fmt: skip
+    assert called.status == 0, called.err
+    run = tmp_path / "runs" / config.run.name
+    info = read_info(run / "model")
+    assert info.aspects == tuple(config.model.aspects)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    weights = (config.stages[-1].objective if config.stages else {}) or {}
+    for part in ("text", "score", "rank"):
+        if weights.get(part, getattr(config.objective, part)):
+            assert any(row[f"loss_{part}"] > 0 for row in rows), part
