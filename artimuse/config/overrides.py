@@ -45,6 +45,8 @@ def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> None:
             for number, stage in enumerate(stages):
                 if isinstance(stage, dict):
                     _give_way(stage, path, f"override {key}", f"stages.{number}.{key}")
+                    if value is not None:
+                        _forget_length(stage, path)
 
 
 def _for_a_stage(override: str) -> bool:
@@ -82,9 +84,12 @@ def _give_way(stage: dict[str, Any], path: Sequence[str], what: str, instead: st
             del place[step]
             break
         place = place[step]
-    length = stage.get("train")
-    if path[0] == "train" and path[-1] in OTHER_LENGTH and isinstance(length, dict):
-        length.pop(OTHER_LENGTH[path[-1]], None)
+
+
+def _forget_length(stage: dict[str, Any], path: Sequence[str]) -> None:
+    train = stage.get("train")
+    if path[0] == "train" and path[-1] in OTHER_LENGTH and isinstance(train, dict):
+        train.pop(OTHER_LENGTH[path[-1]], None)
 
 
 def _index(place: list[Any], step: str, key: str) -> int:

@@ -157,6 +157,15 @@ def test_an_override_for_a_stage_wins_in_any_order(recipe: Path, name: str) -> N
     assert (score.objective.score, score.objective.rank) == (1, 0)
 
 
+def test_taking_one_length_back_leaves_the_other(recipe: Path) -> None:
+    text, score = stages(recipe, "train.steps=null", "train.epochs=3", "stages.text.train.steps=4")
+    assert (text.train.steps, score.train.epochs) == (4, 3)
+    text, _ = stages(recipe, "train.steps=9", "train.epochs=null")
+    assert (text.train.steps, text.train.epochs) == (9, None)
+    text, _ = stages(recipe, "stages.text.train={steps: 6}", "train.epochs=null")
+    assert (text.train.steps, text.train.epochs) == (6, None)
+
+
 def test_an_override_for_a_stage_replaces_its_length(recipe: Path) -> None:
     text, score = stages(recipe, "stages.text.train.steps=7", "stages.score.train.epochs=0.5")
     assert (text.train.steps, text.train.epochs) == (7, None)
