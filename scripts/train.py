@@ -6,7 +6,12 @@
     python scripts/train.py --config configs/quickstart.yaml --resume         # continue a stopped run
     torchrun --nproc-per-node 2 scripts/train.py --config configs/quickstart.yaml
 
-Exit status 0 only when the run is finished; 2 for a configuration or data error.
+--dry-run prints the resolved configuration as YAML, and below it, as comments, the steps, images and tokens
+of the run, the memory of a GPU, and the train.accumulation that follows for GPUs of --gpu-gb (80) GiB. It
+needs neither a GPU nor the base's weights. What cannot be estimated is said there; a file that the
+configuration names and that is missing is an error, as in a run.
+
+Exit status 0 only when the run is finished (or the dry run printed); 2 for a configuration or data error.
 """
 
 from __future__ import annotations
@@ -40,14 +45,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     try:
         config = load_config(args.config, args.overrides)
-        check_files(config)
         if args.dry_run:
-            print(_resolved(config), end="")
-            return 0
+            return dry_run(config, gpu_gib=args.gpu_gb)
+        check_files(config)
         return run(config, resume=args.resume)
     except (ConfigError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def dry_run(recipe: Config, *, gpu_gib: float) -> int:
+    """Print the configuration, then what it would take, as comments of the same YAML."""
+    from artimuse.training.dry_run import summary
+
+    print(_resolved(recipe), end="", flush=True)
+    check_files(recipe)
+    for line in summary(recipe, gpu_gib=gpu_gib):
+        print(line, flush=True)
+    return 0
 
 
 def _resolved(recipe: Config) -> str:
@@ -158,7 +173,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--resume", action="store_true", help="start, continue, or leave a finished run"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the resolved configuration, and what it takes: steps, tokens, memory",
+    )
+    parser.add_argument(
+        "--gpu-gb", type=float, default=80.0, metavar="GIB",
+        help="memory of a GPU that --dry-run looks for a micro-batch for (default: 80)",
+    )  # fmt: skip
     # Overrides may stand before, between and after the options.
     return parser.parse_intermixed_args(argv)
 

@@ -1,6 +1,13 @@
 """The configuration of a run: `schema` says what there is, `load` reads it from YAML and overrides."""
 
-from artimuse.config.load import ConfigError, check_files, load_config, root_paths, to_yaml
+from artimuse.config.load import (
+    ConfigError,
+    check_data,
+    check_files,
+    load_config,
+    root_paths,
+    to_yaml,
+)
 from artimuse.config.objective import (
     READOUT_LOSSES,
     ObjectiveConfig,
@@ -58,6 +65,7 @@ __all__ = [
     "Stage",
     "StageConfig",
     "TrainConfig",
+    "check_data",
     "check_files",
     "load_config",
     "refuse_unfit",

@@ -169,10 +169,11 @@ def check_files(config: Config) -> None:
                 "transformers folder or a hub id (owner/name)"
             )
         if stage.config.data.demo is None:
-            _check_data(stage.config)
+            check_data(stage.config)
 
 
-def _check_data(config: Config) -> None:
+def check_data(config: Config) -> None:
+    """Raise ConfigError for a file or folder of the data that is not there, drawn or not."""
     root = Path(config.data.root)
     if not root.is_dir():
         raise ConfigError(f"data.root: no folder {str(root)!r}{suggest_path(root)}")

@@ -245,6 +245,10 @@ class TrainConfig(Section):
     lr: float = Field(default=1e-4, gt=0)
     readout_lr: float | None = Field(default=None, gt=0)
     """Learning rate of the read-out and links; None is lr."""
+    vision_lr: float | None = Field(default=None, gt=0)
+    projector_lr: float | None = Field(default=None, gt=0)
+    """Learning rates of what is trained of the vision tower and of the projector, adapters included; None
+    is lr. LLaVA-1.5's LoRA recipe has lr 2e-4 and projector_lr 2e-5."""
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_frac: float = Field(default=0.03, ge=0, lt=1)
     """Share of the steps with a linearly rising learning rate."""

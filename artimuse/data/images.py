@@ -53,6 +53,13 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_SIDEWAYS = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
@@ -74,6 +81,22 @@ def read_image(source: ImageSource) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _of_array(source)
     return _of_file(Path(source))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(width, height) of what `read_image` gives, from the file's header alone: no pixel is decoded.
+
+    Raises:
+        ImageError: for a file that is missing or no image.
+    """
+    if not path.is_file():
+        reason = "missing file: expected an image, found nothing there"
+        raise _error(path, reason, "check the image folder of the source")
+    with _decoding(path), Image.open(path, formats=FORMATS) as image:
+        width, height = image.size
+        # Of a TIFF, PIL gives the size as it will be turned.
+        sideways = image.format != "TIFF" and _turn(image) in _SIDEWAYS
+        return (height, width) if sideways else (width, height)
 
 
 def name_of(source: ImageSource) -> str:
@@ -172,13 +195,17 @@ def _check_png(path: Path) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    turn = _turn(image)
+    return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     # Damaged EXIF raises anything, SyntaxError or struct.error; viewers show the pixels as stored.
     except Exception:
-        return image
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+        return None
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None
 
 
 def _to_rgb(path: str | Path, image: Image.Image) -> Image.Image:

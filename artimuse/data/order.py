@@ -93,6 +93,17 @@ class Order:
         walk = _permutation(self.seed, source, position // number, number)
         return self.sources[source][walk[position % number]]
 
+    def images(self, source: int) -> tuple[int, float]:
+        """Images of a source in the whole run, and how many passes over it that is."""
+        units, counts = self.position(source, self.steps), self._images[source]
+        whole, rest = divmod(units, len(counts))
+        begun = _permutation(self.seed, source, whole, len(counts))[:rest]
+        return whole * int(counts.sum()) + int(counts[begun].sum()), units / len(counts)
+
+    def largest_unit(self) -> int:
+        """Images of the largest unit of all sources."""
+        return max(int(counts.max()) for counts in self._images)
+
     def position(self, source: int, k: int) -> int:
         """How many units of a source are used before step k."""
         turns = Fraction(k) if self.mixture == "blend" else Fraction(self._turns(source, k))
@@ -119,7 +130,7 @@ class Order:
         for k in range(self.steps):
             after = [self.position(number, k + 1) for number in range(len(self.sources))]
             if after == before:
-                largest = max(int(images.max()) for images in self._images)
+                largest = self.largest_unit()
                 raise ConfigError(
                     f"train.batch_images: {batch_images} images a step leave step {k} empty, as a "
                     f"series is never cut and the largest has {largest} images: expected about "

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import (
+    PeftConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    set_peft_model_state_dict,
+)
 from safetensors.torch import load_file
 
 from artimuse.models.lora import fully_trained
@@ -63,6 +69,20 @@ def attach_adapter(backbone: Any, folder: Path, *, trainable: bool = False) -> P
             train_in_float32(module)
         # Again, now that there is room for all of their digits.
         set_peft_model_state_dict(adapted, written)
+    return adapted
+
+
+def adapter_without_weights(backbone: Any, folder: Path) -> PeftModel:
+    """What `attach_adapter` makes of a folder to train it further, as a fresh adapter of its settings."""
+    settings = PeftConfig.from_pretrained(str(folder))
+    settings.inference_mode = False
+    with warnings.catch_warnings():
+        # peft 0.21 asks transformers 5 by a name that is on its way out.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+        adapted = get_peft_model(backbone, settings)
+    assert isinstance(adapted, PeftModel)
+    for module in fully_trained(adapted):
+        train_in_float32(module)
     return adapted
 
 

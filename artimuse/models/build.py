@@ -50,7 +50,7 @@ def build_model(
     Raises:
         ConfigError: for a base that does not fit the rest of the configuration.
     """
-    info = _info(config, datasets, hashed=True)
+    info = model_info(config, datasets)
     if config.scratch is not None:
         backbone, family = scratch_model(
             config.scratch,
@@ -64,7 +64,12 @@ def build_model(
     else:
         assert config.base is not None
         model = _from_base(config, info, seed=seed, dtype=dtype)
-    tuning = _tune(config, model, seed=seed + 2)
+    return make_trainable(config, model, seed=seed + 2)
+
+
+def make_trainable(config: ModelConfig, model: AestheticModel, *, seed: int) -> AestheticModel:
+    """Put adapters on a model where asked and not there yet, and freeze what is not trained."""
+    tuning = _tune(config, model, seed=seed)
     freeze_unread(model.transformers_model, model.family)
     model.frozen = tuple(frozen_modules(model.transformers_model, model.family, tuning))
     run_without_graph(model.frozen)
@@ -100,7 +105,7 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
     Raises:
         ValueError: for a base that is not there (ConfigError), or whose architecture is not known.
     """
-    info = _info(config, (), hashed=False)
+    info = model_info(config, (), hashed=False)
     wording = protocol(info.prompt)
     if config.scratch is not None:
         words = words_of(info.readout) if info.readout else ()
@@ -197,7 +202,12 @@ def _keep_links(model: AestheticModel, start: AestheticModel) -> None:
                 model.links.offset[number] = start.links.offset[old]
 
 
-def _info(config: ModelConfig, datasets: Sequence[str], *, hashed: bool) -> ModelInfo:
+def model_info(config: ModelConfig, datasets: Sequence[str], *, hashed: bool = True) -> ModelInfo:
+    """What the model folder of such a model records.
+
+    Args:
+        hashed: read the base's weights for their hash, where they are in a folder; else it is None.
+    """
     known = None
     if config.base is not None:
         folder = base_folder(config.base, weights=False)
@@ -257,5 +267,6 @@ def _origin(
 
 def _base_name(config: ModelConfig) -> str:
     """An absolute path for a folder, so that the adapter loads from any working directory."""
-    assert config.base is not None
+    if config.base is None:
+        return "scratch"  # of a skeleton, whose base is yet to be trained
     return str(Path(config.base).resolve()) if Path(config.base).is_dir() else config.base

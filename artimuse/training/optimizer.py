@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
 
-from artimuse.config import TrainConfig
+from artimuse.config import ConfigError, TrainConfig
+from artimuse.models.parts import part_of
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters, in up to four groups.
+    """AdamW over the trainable parameters, in groups of one learning rate and weight decay.
 
-    Weight decay acts on matrices only: biases, norms, layer scales and links are left alone. Read-out and
-    links have a learning rate of their own.
+    Weight decay acts on matrices only: biases, norms, layer scales and links are left alone. A part has a
+    learning rate of its own where the configuration gives it one: read-out and links, vision tower,
+    projector (told apart by the model's `family`).
 
     Raises:
-        ValueError: when nothing is trainable.
+        ValueError: when nothing is trainable. A ConfigError (which is one) for the learning rate of a part
+            of which nothing is trained.
     """
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
+    family: Any = getattr(model, "family", None)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            head = name.startswith(("readout.", "links."))
-            groups.setdefault((head, parameter.ndim > 1), []).append(parameter)
+            key = _rate_of(name, family, config)
+            groups.setdefault((key, parameter.ndim > 1), []).append(parameter)
     if not groups:
         raise ValueError("nothing to train: every parameter is frozen")
+    for part in ("vision", "projector"):
+        key = f"{part}_lr"
+        if getattr(config, key) is not None and key not in {used for used, _ in groups}:
+            raise ConfigError(
+                f"train.{key}: nothing of the {part} is trained, so there is nothing to have a learning rate; "
+                f"leave it out, or set model.{part} to lora or full"
+            )
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "base_lr": (config.readout_lr or config.lr) if head else config.lr,
+                "base_lr": getattr(config, key),
                 "weight_decay": config.weight_decay if matrix else 0.0,
             }
-            for (head, matrix), parameters in sorted(groups.items(), key=lambda group: group[0])
+            for (key, matrix), parameters in sorted(groups.items(), key=lambda group: group[0])
         ],
         lr=config.lr,
         betas=config.betas,
     )
+
+
+def _rate_of(name: str, family: Any, config: TrainConfig) -> str:
+    """The setting that a parameter's learning rate is: `lr`, or that of its part where it is given."""
+    if name.startswith(("readout.", "links.")):
+        key = "readout_lr"
+    elif family is not None and (part := part_of(name, family)) in ("vision", "projector"):
+        key = f"{part}_lr"
+    else:
+        return "lr"
+    return "lr" if getattr(config, key) is None else key
 
 
 def lr_factor(step: int, steps: int, config: TrainConfig) -> float:

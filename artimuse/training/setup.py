@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -143,12 +143,31 @@ def trained_parts(model: AestheticModel) -> dict[str, dict[str, Any]]:
     return rows
 
 
+class Place(Protocol):
+    """Of how many processes this is which; an Accelerator is one."""
+
+    @property
+    def num_processes(self) -> int: ...
+    @property
+    def process_index(self) -> int: ...
+
+
 def prepare_steps(
-    config: Config, data: RecipeData, model: AestheticModel, accelerator: Accelerator
+    config: Config, data: RecipeData, model: AestheticModel, accelerator: Place
 ) -> StepDataset:
     """The optimizer steps, and this process's share of each."""
+    return _steps(
+        config, data, training_order(config, data), model,
+        accumulation=config.train.accumulation,
+        processes=accelerator.num_processes,
+        process=accelerator.process_index,
+    )  # fmt: skip
+
+
+def training_order(config: Config, data: RecipeData) -> Order:
+    """Which samples make up each optimizer step."""
     settings = config.data
-    order = Order(
+    return Order(
         [units(source) for source in data.train],
         weights=[source.weight for source in settings.sources],
         batch_images=config.train.batch_images,
@@ -157,12 +176,6 @@ def prepare_steps(
         epochs=config.train.epochs,
         steps=config.train.steps,
     )
-    return _steps(
-        config, data, order, model,
-        accumulation=config.train.accumulation,
-        processes=accelerator.num_processes,
-        process=accelerator.process_index,
-    )  # fmt: skip
 
 
 def validation_steps(config: Config, data: RecipeData, model: AestheticModel) -> list[StepDataset]:

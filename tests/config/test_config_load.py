@@ -345,9 +345,10 @@ sys.exit(status)
 
 
 @pytest.mark.parametrize(("argument", "status"), [("--dry-run", 0), ("train.stepz=3", 2)])
-def test_the_command_answers_without_torch(argument: str, status: int) -> None:
+def test_the_command_answers_without_torch(argument: str, status: int, tmp_path: Path) -> None:
+    """Where there are data, --dry-run also estimates, and needs it."""
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, argument],
+        [sys.executable, "-c", WITHOUT_TORCH, argument, f"data.root={tmp_path / 'absent'}"],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == status, done.stderr
@@ -355,3 +356,4 @@ def test_the_command_answers_without_torch(argument: str, status: int) -> None:
         assert "error: configs/quickstart.yaml: train.stepz: unknown key" in done.stderr
     else:
         assert yaml.safe_load(done.stdout)["train"]["steps"] is not None
+        assert "# not estimated: steps, tokens and memory: data.root: no folder" in done.stdout

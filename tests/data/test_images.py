@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageFile, ImageOps
 
 from artimuse.data import images
-from artimuse.data.images import ImageError, read_image
+from artimuse.data.images import ImageError, image_size, read_image
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -73,6 +73,15 @@ def test_exif_orientation_is_applied_once(tmp_path: Path, orientation: int, suff
     assert np.array_equal(np.asarray(upright), np.asarray(expected))
     assert upright.size == ((48, 64) if orientation >= 5 else (64, 48))
     assert np.array_equal(np.asarray(ImageOps.exif_transpose(upright)), np.asarray(upright))
+    assert image_size(path) == upright.size
+
+
+def test_the_size_of_what_is_no_image_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no image")
+    with pytest.raises(ImageError, match="not an image"):
+        image_size(tmp_path / "text.jpg")
+    with pytest.raises(ImageError, match="missing file"):
+        image_size(tmp_path / "absent.jpg")
 
 
 def test_damaged_exif_leaves_the_pixels_as_stored(tmp_path: Path) -> None:

@@ -211,3 +211,17 @@ def test_units_are_series_with_their_pairs_and_single_images() -> None:
     for other in ("s/2", "s/9"):
         with pytest.raises(ValueError, match="expected two images of one series"):
             units(Source("s", samples, [Pair("s/1", other, 0.5)]))
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_images_of_a_run_are_those_of_its_steps(name: str) -> None:
+    order = MIXTURES[name]
+    for number, units_of in enumerate(order.sources):
+        dataset = units_of[0].samples[0].dataset
+        used = [
+            u for k in range(len(order)) for u in order.step(k) if u.samples[0].dataset == dataset
+        ]
+        images, passes = order.images(number)
+        assert images == sum(unit.images for unit in used)
+        assert passes == pytest.approx(len(used) / len(units_of))
+    assert order.largest_unit() == max(u.images for source in order.sources for u in source)

@@ -14,7 +14,14 @@ import yaml
 from integration.calls import call_script, load_script
 from pydantic import TypeAdapter
 
-from artimuse.config import READOUT_LOSSES, ModelConfig, SourceConfig, load_config, stages_of
+from artimuse.config import (
+    READOUT_LOSSES,
+    ModelConfig,
+    SourceConfig,
+    load_config,
+    root_paths,
+    stages_of,
+)
 from artimuse.config.schema import FamilyName
 from artimuse.config.selection import SelectMetric
 from artimuse.config.stages import merged
@@ -44,6 +51,12 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "runs" / "quickstart" / "model").mkdir(parents=True)
     (tmp_path / "data" / "custom" / "images").mkdir(parents=True)
     (tmp_path / "data" / "custom" / "scores.csv").write_text("image,score\n", encoding="utf-8")
+    for recipe in (ROOT / "configs").glob("*.yaml"):
+        config = load_config(recipe)
+        for source in (*config.data.sources, *config.evaluation.sources):
+            for _, path in root_paths(source):
+                if config.data.demo is None and config.data.root == "data":
+                    (tmp_path / "data" / path).mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
