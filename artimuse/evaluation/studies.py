@@ -1,0 +1,85 @@
+"""What `benchmark.py ablate` compares: variants of one recipe, in studies.
+
+A variant is a name and the overrides that make it from the recipe. Each study has the recipe itself as its
+first row, so that runs are shared between studies. All variants of a recipe train the same number of steps of as
+many images; a variant in stages divides them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+BASE = "full"
+
+Variants = Mapping[str, tuple[str, ...]]
+
+# Score losses differ in size: these weights bring each to about what the recipe's Huber loss weighs.
+_WEIGHTS = {
+    "l1": 4.0,
+    "cross_entropy": 0.5,
+    "soft_label": 0.5,
+    "emd": 20.0,
+}
+
+
+def _score(kind: str, loss: str) -> tuple[str, ...]:
+    return (
+        f"model.readout.kind={kind}",
+        f"objective.score_loss={loss}",
+        f"objective.score={_WEIGHTS[loss]}",
+    )
+
+
+def _stages(first: tuple[str, str], second: tuple[str, str], steps: int) -> tuple[str, ...]:
+    """Two stages, (name, objective) each, that divide the steps."""
+    text = ", ".join(f"{{name: {name}, objective: {{{what}}}}}" for name, what in (first, second))
+    return (
+        f"stages=[{text}]",
+        f"stages.0.train.steps={steps // 2}",
+        f"stages.1.train.steps={steps - steps // 2}",
+    )
+
+
+def studies(steps: int) -> dict[str, Variants]:
+    """Every study by name, for a recipe of so many steps.
+
+    losses: each loss taken away. read-outs: how a hidden state becomes a score, with hard and with soft
+    labels. schedules: joint, alternating, and one after the other (what arXiv 2507.14533 and 2603.03907
+    report of: staged close to joint, coarse then fine far behind). sampling: all questions of an image at
+    once, or one, as the papers draw them.
+    """
+    return {
+        "losses": {
+            BASE: (),
+            "no text": ("objective.text=0",),
+            "no score": ("objective.score=0",),
+            "no rank": ("objective.rank=0",),
+        },
+        "read-outs": {
+            BASE: (),
+            "regression, l1": _score("regression", "l1"),
+            "tokens, hard labels": _score("tokens", "cross_entropy"),
+            "tokens, soft labels": _score("tokens", "soft_label"),
+            "levels, hard labels": _score("levels", "cross_entropy"),
+            "levels, soft labels": _score("levels", "soft_label"),
+            "bins, hard labels": _score("bins", "cross_entropy"),
+            "bins, soft labels": _score("bins", "soft_label"),
+            "bins, emd": _score("bins", "emd"),
+        },
+        "schedules": {
+            BASE: (),
+            "alternating": ("data.mixture=alternate",),
+            "text, then score and rank": _stages(
+                ("text", "score: 0, rank: 0"), ("judge", "text: 0"), steps
+            ),
+            "coarse, then fine": _stages(("coarse", "rank: 0"), ("fine", "score: 0"), steps),
+            "fine, then coarse": _stages(("fine", "score: 0"), ("coarse", "rank: 0"), steps),
+        },
+        "sampling": {
+            BASE: (),
+            "one question an image": (
+                "data.sources.artimuse.questions_per_image=1",
+                "data.sources.aesmmit.questions_per_image=1",
+            ),
+        },
+    }
