@@ -3,9 +3,11 @@
     python scripts/benchmark.py ablate                       # each loss taken away, three seeds
     python scripts/benchmark.py ablate --json ablate.json train.steps=100
     python scripts/benchmark.py ablate --jobs 2 train.threads=1   # two runs at a time, one core each
+    python scripts/benchmark.py ablate --study all --tables runs/ablate --jobs 2 train.threads=1 train.steps=100
     python scripts/benchmark.py load                         # annotations, memory, pixels
 
-`ablate` trains the quickstart recipe with the full objective and with each of the three weights at 0. Every
+`ablate` trains variants of the quickstart recipe: with each of the three weights at 0, with every read-out and
+its losses, in stages or jointly, with all questions of an image or one (artimuse/evaluation/studies.py). Every
 run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. `load` makes up
 annotations of the size of AesMMIT and AVA, and times loading them (parsed, then from the cache), the memory of
 a loader process against the size of the data, and image preprocessing beside transformers' own. The JSON holds
@@ -15,6 +17,7 @@ a loader process against the size of the data, and image preprocessing beside tr
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
@@ -30,7 +33,16 @@ from artimuse.benchmarks.load import annotation_times, worker_memory
 from artimuse.benchmarks.pixels import pixel_rates
 from artimuse.config import load_config
 from artimuse.data.recipe import draw_demo
-from artimuse.evaluation.ablation import LOSS_VARIANTS, Spread, markdown, read_metrics, spreads
+from artimuse.evaluation.ablation import (
+    Spread,
+    csv_header,
+    csv_rows,
+    latex,
+    markdown,
+    read_metrics,
+    spreads,
+)
+from artimuse.evaluation.studies import studies
 from artimuse.training.run import machine
 
 METRICS = ("mae", "srcc", "pair_accuracy", "pair_accuracy_close", "choice_accuracy")
@@ -60,33 +72,54 @@ def load(args: argparse.Namespace) -> int:
 
 
 def ablate(args: argparse.Namespace) -> int:
-    """Each loss taken away, over several seeds."""
+    """The variants of one study, or of all, over several seeds."""
     folder = Path(args.folder)
-    found: dict[str, dict[str, Spread]] = {}
-
+    recipe = load_config(args.config, args.overrides)
+    if recipe.train.steps is None:
+        raise SystemExit("error: an ablation compares equal numbers of steps; give train.steps=N")
+    every = studies(recipe.train.steps)
+    chosen = every if args.study == "all" else {args.study: every[args.study]}
     # Once, before several runs look for it.
-    draw_demo(load_config(args.config, args.overrides))
+    draw_demo(recipe)
+    changes = {name: overrides for study in chosen.values() for name, overrides in study.items()}
 
     def train(run: tuple[str, int]) -> Path:
-        return _train(args.config, folder, *run, args.overrides)
+        name, seed = run
+        return _train(args.config, folder, name, seed, (*changes[name], *args.overrides))
 
+    found: dict[str, dict[str, Spread]] = {}
     with ThreadPoolExecutor(max_workers=args.jobs) as pool:
-        runs = [(variant, seed) for variant in LOSS_VARIANTS for seed in range(args.seeds)]
-        finished = pool.map(train, runs)
-        for variant in LOSS_VARIANTS:
-            found[variant] = spreads([read_metrics(next(finished)) for _ in range(args.seeds)])
+        finished = pool.map(train, [(name, seed) for name in changes for seed in range(args.seeds)])
+        for name in changes:
+            found[name] = spreads([read_metrics(next(finished)) for _ in range(args.seeds)])
             print(markdown(found, METRICS), flush=True)
+    tables = {study: {name: found[name] for name in names} for study, names in chosen.items()}
+    if args.tables is not None:
+        _write_tables(args.tables, tables)
     if args.json is not None:
-        _write(args.json, folder, found, args)
+        _write(args.json, folder, tables, args)
     return 0
 
 
-def _train(config: str, folder: Path, variant: str, seed: int, overrides: Sequence[str]) -> Path:
+def _write_tables(folder: Path, tables: dict[str, dict[str, dict[str, Spread]]]) -> None:
+    """ablation.md, .csv and .tex: a table a study."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [f"### {study}\n\n{markdown(found, METRICS)}" for study, found in tables.items()]
+    (folder / "ablation.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    texts = [latex(study, found, METRICS) for study, found in tables.items()]
+    (folder / "ablation.tex").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    with (folder / "ablation.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(csv_header(METRICS))
+        for study, found in tables.items():
+            writer.writerows(csv_rows(study, found, METRICS))
+
+
+def _train(config: str, folder: Path, variant: str, seed: int, changes: Sequence[str]) -> Path:
     """One run in a process of its own, continued where it was stopped; returns its results.json."""
-    name = f"{variant.replace(' ', '-')}-seed{seed}"
+    name = f"{variant.replace(',', '').replace(' ', '-')}-seed{seed}"
     script = Path(__file__).parent / "train.py"
     settings = [f"run.folder={folder}", f"run.name={name}", f"run.seed={seed}"]
-    changes = [*LOSS_VARIANTS[variant], *overrides]
     print(f"ablate: {name}", flush=True)
     command = [sys.executable, str(script), "--config", config, "--resume", *settings, *changes]
     if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
@@ -95,13 +128,17 @@ def _train(config: str, folder: Path, variant: str, seed: int, overrides: Sequen
 
 
 def _write(
-    path: Path, folder: Path, found: dict[str, dict[str, Spread]], args: argparse.Namespace
+    path: Path,
+    folder: Path,
+    tables: dict[str, dict[str, dict[str, Spread]]],
+    args: argparse.Namespace,
 ) -> None:
     """Hardware and versions are those that the runs recorded."""
     first = json.loads(next(iter(sorted(folder.glob("*/run.json")))).read_text(encoding="utf-8"))
     rows = [
-        {"case": "ablate", "variant": variant}
+        {"case": "ablate", "study": study, "variant": variant}
         | {name: {"mean": s.mean, "std": s.std, "values": s.values} for name, s in metrics.items()}
+        for study, found in tables.items()
         for variant, metrics in found.items()
     ]
     recipe = {"config": args.config, "overrides": args.overrides, "seeds": args.seeds}
@@ -119,11 +156,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     kinds = parser.add_subparsers(dest="kind", required=True)
-    ablate = kinds.add_parser("ablate", help="take each loss away, over several seeds")
+    ablate = kinds.add_parser("ablate", help="variants of a recipe, over several seeds")
     ablate.add_argument("overrides", nargs="*", metavar="section.key=value")
     ablate.add_argument("--config", default="configs/quickstart.yaml", help="the recipe")
     ablate.add_argument("--folder", default="runs/ablate", help="where the runs are kept")
+    ablate.add_argument("--study", choices=(*studies(2), "all"), default="losses")
     ablate.add_argument("--seeds", type=int, default=3)
+    ablate.add_argument("--tables", type=Path, help="folder for Markdown, CSV and LaTeX")
     ablate.add_argument("--jobs", type=int, default=1, help="runs side by side")
     load = kinds.add_parser("load", help="annotations, memory of a loader process, pixels")
     load.add_argument("--scale", type=float, default=1.0, help="1: AesMMIT and AVA as they are")

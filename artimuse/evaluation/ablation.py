@@ -13,15 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-BASE = "full"
+from artimuse.evaluation.studies import BASE
 
-# Each loss with its weight at 0, and the metric that it is there for.
-LOSS_VARIANTS: dict[str, tuple[str, ...]] = {
-    BASE: (),
-    "no text": ("objective.text=0",),
-    "no score": ("objective.score=0",),
-    "no rank": ("objective.rank=0",),
-}
 LOWER_IS_BETTER = ("mae",)
 
 
@@ -66,7 +59,7 @@ def worse_by(base: Spread, other: Spread, metric: str) -> float:
 
 
 def markdown(variants: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str]) -> str:
-    """A table with a row per variant: mean +- std, and how much worse than the full objective."""
+    """A table with a row per variant: mean +- std, and how much worse than the first of them, the recipe."""
     lines = [
         "| variant | " + " | ".join(metrics) + " |",
         "|---" * (len(metrics) + 1) + "|",
@@ -84,3 +77,51 @@ def markdown(variants: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str
             cells.append(text)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def csv_rows(
+    study: str, variants: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str]
+) -> list[list[str]]:
+    """A row per variant: study, variant, mean and standard deviation of each metric (empty: it has none)."""
+    rows = []
+    for name, found in variants.items():
+        cells: list[str] = []
+        for metric in metrics:
+            spread = found.get(metric)
+            cells += ["", ""] if spread is None else [f"{spread.mean:.4f}", f"{spread.std:.4f}"]
+        rows.append([study, name, *cells])
+    return rows
+
+
+def csv_header(metrics: Sequence[str]) -> list[str]:
+    """Of `csv_rows`."""
+    return ["study", "variant", *(f"{m}_{part}" for m in metrics for part in ("mean", "std"))]
+
+
+def latex(study: str, variants: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str]) -> str:
+    """A booktabs table of one study; the best mean of each metric is bold."""
+    best = {
+        metric: (min if metric in LOWER_IS_BETTER else max)(
+            found[metric].mean for found in variants.values() if metric in found
+        )
+        for metric in metrics
+        if any(metric in found for found in variants.values())
+    }
+    lines = [
+        rf"\begin{{tabular}}{{l{'c' * len(metrics)}}}",
+        r"\toprule",
+        " & ".join([study, *(metric.replace("_", " ") for metric in metrics)]) + r" \\",
+        r"\midrule",
+    ]
+    for name, found in variants.items():
+        cells = [name]
+        for metric in metrics:
+            spread = found.get(metric)
+            if spread is None:
+                cells.append("--")
+                continue
+            mean = f"{spread.mean:.3f}"
+            mean = rf"\mathbf{{{mean}}}" if spread.mean == best[metric] else mean
+            cells.append(rf"${mean} \pm {spread.std:.3f}$")
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])

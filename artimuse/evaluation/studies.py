@@ -1,8 +1,8 @@
 """What `benchmark.py ablate` compares: variants of one recipe, in studies.
 
 A variant is a name and the overrides that make it from the recipe. Each study has the recipe itself as its
-first row, so that runs are shared between studies. All variants of a recipe train the same number of steps of as
-many images; a variant in stages divides them.
+first row, so that runs are shared between studies. All variants of a recipe train the same number of steps of
+as many images; a variant in stages divides them.
 """
 
 from __future__ import annotations

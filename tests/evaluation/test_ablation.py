@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from artimuse.evaluation.ablation import Spread, markdown, read_metrics, spreads, worse_by
+from artimuse.evaluation.ablation import (
+    Spread,
+    csv_header,
+    csv_rows,
+    latex,
+    markdown,
+    read_metrics,
+    spreads,
+    worse_by,
+)
 
 
 def test_pooled_standard_deviations_by_hand() -> None:
@@ -37,3 +46,27 @@ def test_table_and_results(tmp_path: Path) -> None:
     lines = markdown(variants, ["srcc", "mae"]).splitlines()
     assert lines[2] == "| full | 0.600 ± 0.141 | - |"
     assert lines[3] == "| no rank | 0.200 ± 0.141 (+2.8 sd) | - |"
+
+
+def test_csv_and_latex() -> None:
+    variants = {
+        "full": {"srcc": Spread((0.5, 0.7)), "mae": Spread((9.0, 11.0))},
+        "no rank": {"srcc": Spread((0.1, 0.3))},
+    }
+    metrics = ["srcc", "mae"]
+    assert csv_header(metrics) == [
+        "study",
+        "variant",
+        "srcc_mean",
+        "srcc_std",
+        "mae_mean",
+        "mae_std",
+    ]
+    assert csv_rows("losses", variants, metrics) == [
+        ["losses", "full", "0.6000", "0.1414", "10.0000", "1.4142"],
+        ["losses", "no rank", "0.2000", "0.1414", "", ""],
+    ]
+    lines = latex("losses", variants, metrics).splitlines()
+    assert lines[2] == r"losses & srcc & mae \\"
+    assert lines[4] == r"full & $\mathbf{0.600} \pm 0.141$ & $\mathbf{10.000} \pm 1.414$ \\"
+    assert lines[5] == r"no rank & $0.200 \pm 0.141$ & -- \\"
