@@ -75,7 +75,7 @@ def test_small_updates_are_kept_by_two_processes(kind: str, family: str, tmp_pat
     output = tmp_path / "found.safetensors"
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-         "--master-port", str(30500 + os.getpid() % 1000 + len(kind)),
+         "--standalone",
          small_updates.__file__, str(base), str(tmp_path), kind, str(output)],
         check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL,
     )  # fmt: skip

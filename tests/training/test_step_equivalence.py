@@ -78,7 +78,7 @@ def test_two_processes_equal_one(tmp_path: Path, accumulation: int) -> None:
     output.mkdir()
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-         "--master-port", str(29500 + os.getpid() % 1000 + accumulation),
+         "--standalone",
          toy.__file__, str(tmp_path), str(output), str(accumulation)],
         check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
