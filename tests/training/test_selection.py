@@ -186,7 +186,7 @@ def test_selecting_without_an_evaluation_is_refused(tmp_path: Path) -> None:
 def two_processes(folder: Path, name: str, *, scripted: int) -> list[dict[str, Any]]:
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-         "--master-port", str(30500 + os.getpid() % 1000 + scripted),
+         "--standalone",
          selecting.__file__, str(folder), name, json.dumps({"scripted": scripted})],
         check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
     )  # fmt: skip
