@@ -71,8 +71,9 @@ def markdown(variants: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str
                 cells.append("-")
                 continue
             spread = found[metric]
-            text = f"{spread.mean:.3f} ± {spread.std:.3f}"
-            if name != BASE and BASE in variants:
+            several = len(spread.values) > 1
+            text = f"{spread.mean:.3f}" + (f" ± {spread.std:.3f}" if several else "")
+            if several and name != BASE and BASE in variants:
                 text += f" ({worse_by(variants[BASE][metric], spread, metric):+.1f} sd)"
             cells.append(text)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")

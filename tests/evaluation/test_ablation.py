@@ -70,3 +70,11 @@ def test_csv_and_latex() -> None:
     assert lines[2] == r"losses & srcc & mae \\"
     assert lines[4] == r"full & $\mathbf{0.600} \pm 0.141$ & $\mathbf{10.000} \pm 1.414$ \\"
     assert lines[5] == r"no rank & $0.200 \pm 0.141$ & -- \\"
+
+
+def test_a_single_seed_has_no_spread() -> None:
+    variants = {"full": {"srcc": Spread((0.5,))}, "no rank": {"srcc": Spread((0.1,))}}
+    assert markdown(variants, ["srcc"]).splitlines()[2:] == [
+        "| full | 0.500 |",
+        "| no rank | 0.100 |",
+    ]
