@@ -59,7 +59,7 @@ def train(
         folder if main else None,
         steps=steps, start=start, every=settings.log_every, config=config.run,
     )  # fmt: skip
-    done = start
+    done, stopping = start, False
     pin = accelerator.device.type == "cuda"
     for step_data in step_loader(data, start=start, workers=config.data.workers, pin_memory=pin):
         factor = lr_factor(step_data.step, steps, settings)
@@ -83,6 +83,9 @@ def train(
         if stopping:
             break
     log.close()
+    if done < steps and not stopping:
+        # A loop over a loader takes a StopIteration from inside a dataset for its end.
+        raise RuntimeError(f"the data ended after step {done} of {steps}: this is a fault in it")
     accelerator.wait_for_everyone()
     return done == steps
 

@@ -161,3 +161,19 @@ def test_a_checkpoint_with_a_missing_piece_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "r" / "checkpoints" / "step-000002" / "optimizer.safetensors").unlink()
     with pytest.raises(ValueError, match=r"optimizer\.safetensors is missing"):
         run(tmp_path, "r")
+
+
+def test_data_that_end_early_are_no_finished_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A StopIteration from inside a dataset ends a loop over its loader without a word."""
+    batches = iter(range(2))
+    whole = Collator.__call__
+
+    def collate(self: Collator, *arguments: Any) -> Any:
+        next(batches)
+        return whole(self, *arguments)
+
+    monkeypatch.setattr(Collator, "__call__", collate)
+    with pytest.raises(RuntimeError, match="the data ended after step 2 of 6"):
+        run(tmp_path, "r")
