@@ -18,6 +18,7 @@ from transformers import DynamicCache
 
 from artimuse.data.images import ImageSource, read_image
 from artimuse.data.tree import Conversation, shared_prefix
+from artimuse.inference.device import pick_device
 from artimuse.models.aesthetic import AestheticModel, axes
 
 
@@ -33,7 +34,7 @@ class Critic:
     """Writes answers. The model is put into evaluation mode and moved to the device."""
 
     def __init__(self, model: AestheticModel, *, device: torch.device | str | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = pick_device(device)
         self.model = model.to(self.device).eval()
         self.family = model.family
 

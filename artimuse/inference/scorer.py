@@ -18,6 +18,7 @@ from artimuse.batch import Batch, Outputs
 from artimuse.data.collate import Collator, Item
 from artimuse.data.images import ImageSource, name_of
 from artimuse.inference.choices import branches, likeliest
+from artimuse.inference.device import pick_device
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.prompts import protocol
 from artimuse.records import Question, Sample
@@ -61,7 +62,7 @@ class Scorer:
         device: torch.device | str | None = None,
         batch_images: int = 32,
     ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = pick_device(device)
         self.model = model.to(self.device).eval()
         self.batch_images = batch_images
         info = model.info

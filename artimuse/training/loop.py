@@ -67,7 +67,7 @@ def train(
         folder if main else None,
         steps=steps, start=start, every=settings.log_every, config=config.run,
     )  # fmt: skip
-    done = start
+    done, stopping = start, False
     pin = accelerator.device.type == "cuda"
     first = steps if selection.stopped else start
     for step_data in step_loader(data, start=first, workers=config.data.workers, pin_memory=pin):
@@ -94,14 +94,11 @@ def train(
             )  # fmt: skip
         if stopping:
             break
-    else:
-        # A loop over a loader takes a StopIteration from inside a dataset for its end.
-        if first < steps:
-            raise RuntimeError(
-                f"the data ended after step {done} of {steps}: this is a fault in it"
-            )
-    accelerator.wait_for_everyone()
     complete = done == steps or selection.stopped
+    if not (complete or stopping):
+        # A loop over a loader takes a StopIteration from inside a dataset for its end.
+        raise RuntimeError(f"the data ended after step {done} of {steps}: this is a fault in it")
+    accelerator.wait_for_everyone()
     if complete:
         selection.finish(done, model, folder / "checkpoints", log)
     log.close()

@@ -17,9 +17,9 @@ PRIVATE = re.compile("|".join(("/" + "work" + "/", "/" + "home" + "/", "/" + "ro
 
 
 def tracked() -> list[Path]:
-    """Files that belong to the repository: tracked, or new and not ignored."""
+    """Files that belong to the repository; what else lies in a clone (an environment) is not its own."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "--cached"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if listed.returncode != 0:
