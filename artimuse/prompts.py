@@ -50,6 +50,11 @@ UNIPERCEPT_CHOICE = (
     "Only reply with the letter (A, B, C, or D).\n\nQuestion:\n\n{question}"
 )
 
+# A critique is read back for how good it makes its image; the image itself is not shown. This project's own.
+SENTIMENT = (
+    "Somebody wrote of an image:\n{critique}\nHow good is that image, by these words?\n{options}"
+)
+
 
 # InternVL's own system message (its conversation template `internvl2_5`), which the published ArtiMuse and
 # UniPercept weights were trained with.

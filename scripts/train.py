@@ -146,7 +146,8 @@ def _validation(
     """What the loop selects by, where the recipe asks for it."""
     from accelerate.utils import gather_object
 
-    from artimuse.evaluation.validation import Sharing, Validation
+    from artimuse.evaluation.sharing import Sharing
+    from artimuse.evaluation.validation import Validation
     from artimuse.training.setup import validation_steps
 
     select = config.train.select

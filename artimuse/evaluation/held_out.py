@@ -6,7 +6,6 @@ and a linear fit on pixel statistics.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,14 +13,10 @@ from typing import Any, Protocol
 from artimuse.data.collate import Item
 from artimuse.evaluation.metrics import Metric
 from artimuse.evaluation.pixels import PixelBaseline
+from artimuse.evaluation.prediction_file import PREDICTIONS, write_predictions
 from artimuse.evaluation.predictions import Kind, Prediction
-from artimuse.evaluation.results import (
-    PREDICTIONS,
-    compute_metrics,
-    results_json,
-    write_predictions,
-    write_results,
-)
+from artimuse.evaluation.results import compute_metrics, results_json, write_results
+from artimuse.evaluation.rows import choice_row, pair_rows, score_row
 from artimuse.inference.scorer import Answered
 from artimuse.records import OVERALL, Question, Sample, Source
 
@@ -46,18 +41,18 @@ def predict(scorer: Answers, sources: Sequence[Source], *, tau: float) -> list[P
         overall: dict[str, float] = {}
         for answered in scorer.answer([item for item in items if item.questions]):
             sample = answered.item.sample
-            scores, choices = iter(answered.scores), iter(answered.choices)
+            scores = zip(answered.scores, answered.spreads, strict=True)
+            choices = iter(answered.choices)
             for number, question in enumerate(sample.questions):
                 if question.kind == "choice":
-                    rows.append(_choice_row(sample, number, question, next(choices)))
+                    rows.append(choice_row(sample, number, question, next(choices)))
                 elif question.kind == "score":
-                    score = next(scores)
+                    score, spread = next(scores)
                     if question.aspect == OVERALL:
                         overall[sample.id] = score
                     if question.label is not None:
-                        label = question.label.score_0_100
-                        rows.append(_score_row(sample, score, label, question.aspect))
-        rows += _pair_rows(source, overall, tau)
+                        rows.append(score_row(sample, question, score, spread))
+        rows += _pairs(source, overall, tau)
     return rows
 
 
@@ -68,7 +63,12 @@ def predict_pixels(
 
     Empty where the training data has no overall score labels to fit.
     """
-    labeled = [(s, y) for source in train for s in source.samples if (y := _label(s)) is not None]
+    labeled = [
+        (s, q.label.score_0_100)
+        for source in train
+        for s in source.samples
+        if (q := _labelled(s)) is not None and q.label is not None
+    ]
     if not labeled:
         return []
     baseline = PixelBaseline.fit(
@@ -77,16 +77,16 @@ def predict_pixels(
     rows: list[Prediction] = []
     for source in sources:
         ranked = {i for pair in source.pairs for i in (pair.first, pair.second)}
-        wanted = [s for s in source.samples if s.id in ranked or _label(s) is not None]
+        wanted = [s for s in source.samples if s.id in ranked or _labelled(s) is not None]
         if not wanted:
             continue
         scores = baseline.predict([s.images[0] for s in wanted], workers=workers)
         overall = {s.id: float(score) for s, score in zip(wanted, scores, strict=True)}
         for sample in wanted:
-            label = _label(sample)
-            if label is not None:
-                rows.append(_score_row(sample, overall[sample.id], label, OVERALL))
-        rows += _pair_rows(source, overall, tau)
+            question = _labelled(sample)
+            if question is not None:
+                rows.append(score_row(sample, question, overall[sample.id]))
+        rows += _pairs(source, overall, tau)
     return rows
 
 
@@ -136,50 +136,13 @@ def _asked(sample: Sample) -> tuple[Question, ...]:
     return tuple(q for q in sample.questions if q.kind in ("score", "choice"))
 
 
-def _label(sample: Sample) -> float | None:
-    labels = (q.label for q in sample.questions if q.kind == "score" and q.aspect == OVERALL)
-    label = next((label for label in labels if label is not None), None)
-    return None if label is None else label.score_0_100
+def _labelled(sample: Sample) -> Question | None:
+    """The first overall score question with a label."""
+    asked = (q for q in sample.questions if q.kind == "score" and q.aspect == OVERALL)
+    return next((question for question in asked if question.label is not None), None)
 
 
-def _score_row(sample: Sample, score: float, label: float, aspect: str | None) -> Prediction:
-    return {
-        "kind": "score",
-        "id": sample.id,
-        "label": label,
-        "prediction": score,
-        "aspect": aspect,
-        "dataset": sample.dataset,
-    }
-
-
-def _choice_row(sample: Sample, number: int, question: Question, choice: str) -> Prediction:
-    return {
-        "kind": "choice",
-        "id": f"{sample.id}#{number}",
-        "label": question.answer or "",
-        "prediction": choice,
-        "options": question.options,
-        "dataset": sample.dataset,
-        # Questions about one image stand and fall together: the interval resamples images.
-        "series": sample.id,
-    }
-
-
-def _pair_rows(source: Source, overall: Mapping[str, float], tau: float) -> Iterable[Prediction]:
-    series = {sample.id: sample.series for sample in source.samples}
-    for pair in source.pairs:
-        first, second = overall[pair.first], overall[pair.second]
-        yield {
-            "kind": "pair",
-            "id": f"{pair.first}|{pair.second}",
-            "label": pair.probability,
-            "prediction": _sigmoid((first - second) / tau),
-            "scores": [first, second],
-            "series": series[pair.first],
-            "dataset": source.name,
-        }
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+def _pairs(source: Source, overall: Mapping[str, float], tau: float) -> Iterable[Prediction]:
+    paired = {image for pair in source.pairs for image in (pair.first, pair.second)}
+    samples = {sample.id: sample for sample in source.samples if sample.id in paired}
+    return pair_rows(source.pairs, samples, overall, tau=tau)

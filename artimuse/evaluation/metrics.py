@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from scipy.stats import kendalltau, rankdata
+
+from artimuse.evaluation.logistic import fitted
 
 Floats = NDArray[np.float64]
 LEAST_CORRELATED = 3
@@ -48,7 +50,7 @@ def srcc(predictions: ArrayLike, labels: ArrayLike) -> Metric:
     Raises:
         ValueError: Fewer than 3 items, unequal lengths, or a value that is not finite.
     """
-    x, y = _checked("SRCC", predictions, labels, least=LEAST_CORRELATED)
+    x, y = checked("SRCC", predictions, labels, least=LEAST_CORRELATED)
     return Metric(correlation(rankdata(x), rankdata(y)), len(x))
 
 
@@ -60,8 +62,34 @@ def plcc(predictions: ArrayLike, labels: ArrayLike) -> Metric:
     Raises:
         ValueError: Fewer than 3 items, unequal lengths, or a value that is not finite.
     """
-    x, y = _checked("PLCC", predictions, labels, least=LEAST_CORRELATED)
+    x, y = checked("PLCC", predictions, labels, least=LEAST_CORRELATED)
     return Metric(correlation(x, y), len(x))
+
+
+def plcc_logistic(predictions: ArrayLike, labels: ArrayLike) -> Metric:
+    """Pearson's correlation after the four-parameter logistic fit of predictions to labels (`logistic`).
+
+    The fit sees the labels, so this is not comparable with a raw PLCC, and is named apart from it.
+    0 where the predictions or the labels are constant.
+
+    Raises:
+        ValueError: Fewer than 5 items (as many parameters would fit any), unequal lengths, or a value
+            that is not finite.
+    """
+    x, y = checked("PLCC after a logistic fit", predictions, labels, least=5)
+    return Metric(correlation(fitted(x, y), y), len(x))
+
+
+def krcc(predictions: ArrayLike, labels: ArrayLike) -> Metric:
+    """Kendall's rank correlation tau-b, in [-1, 1], as scipy.stats.kendalltau.
+
+    0 where the predictions or the labels are constant.
+
+    Raises:
+        ValueError: Fewer than 3 items, unequal lengths, or a value that is not finite.
+    """
+    x, y = checked("KRCC", predictions, labels, least=LEAST_CORRELATED)
+    return Metric(tau_b(x, y), len(x))
 
 
 def mae(predictions: ArrayLike, labels: ArrayLike) -> Metric:
@@ -70,7 +98,7 @@ def mae(predictions: ArrayLike, labels: ArrayLike) -> Metric:
     Raises:
         ValueError: No items, unequal lengths, or a value that is not finite.
     """
-    x, y = _checked("MAE", predictions, labels, least=1)
+    x, y = checked("MAE", predictions, labels, least=1)
     return Metric(float(np.abs(x - y).mean()), len(x))
 
 
@@ -80,7 +108,7 @@ def rmse(predictions: ArrayLike, labels: ArrayLike) -> Metric:
     Raises:
         ValueError: No items, unequal lengths, or a value that is not finite.
     """
-    x, y = _checked("RMSE", predictions, labels, least=1)
+    x, y = checked("RMSE", predictions, labels, least=1)
     return Metric(math.sqrt(np.square(x - y).mean()), len(x))
 
 
@@ -111,8 +139,8 @@ def pair_outcomes(
     Raises:
         ValueError: Unequal lengths, P off [0, 1], or a value that is not finite.
     """
-    a, p = _checked("pair accuracy", first, probability, least=0)
-    b, _ = _checked("pair accuracy", second, probability, least=0)
+    a, p = checked("pair accuracy", first, probability, least=0)
+    b, _ = checked("pair accuracy", second, probability, least=0)
     outside = np.flatnonzero((p < 0) | (p > 1))
     if outside.size:
         raise ValueError(
@@ -148,7 +176,15 @@ def correlation(x: Floats, y: Floats) -> float:
     return float(np.clip(value, -1.0, 1.0))
 
 
-def _checked(
+def tau_b(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """Kendall's tau-b of two arrays (N); 0 where one of them is constant."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    found: Any = kendalltau(x, y, method="asymptotic")
+    return float(found.statistic)
+
+
+def checked(
     metric: str, predictions: ArrayLike, labels: ArrayLike, *, least: int
 ) -> tuple[Floats, Floats]:
     """Both as (N) float64, or an error that says which item is at fault."""

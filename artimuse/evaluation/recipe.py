@@ -11,8 +11,9 @@ from typing import Any
 from artimuse.config import Config
 from artimuse.data.recipe import RecipeData
 from artimuse.evaluation.held_out import expected, predict, predict_pixels, save_results
-from artimuse.evaluation.predictions import Prediction, read_predictions, write_predictions
-from artimuse.evaluation.results import PREDICTIONS, chance_levels
+from artimuse.evaluation.prediction_file import PREDICTIONS, read_predictions, write_predictions
+from artimuse.evaluation.predictions import Prediction
+from artimuse.evaluation.results import chance_levels
 from artimuse.evaluation.table import table
 from artimuse.inference.critic import Critic
 from artimuse.inference.scorer import Scorer

@@ -6,7 +6,7 @@ have all the numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,25 +19,10 @@ from artimuse.data.loader import StepDataset
 from artimuse.evaluation import metrics as measure
 from artimuse.evaluation.held_out import predict
 from artimuse.evaluation.predictions import Prediction, aspect_of
+from artimuse.evaluation.sharing import Sharing
 from artimuse.inference.scorer import Answered, Scorer
 from artimuse.objectives.joint import Objective
 from artimuse.records import DataError, Source
-
-Gather = Callable[[list[Any]], list[Any]]
-"""The lists of all processes in one, in every process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sharing:
-    """Which process this is, of how many, and how they exchange what each has found."""
-
-    process: int = 0
-    processes: int = 1
-    gather: Gather = list
-
-    def own(self, number: int) -> range:
-        """This process's part of `number` batches."""
-        return range(self.process, number, self.processes)
 
 
 class Validation:

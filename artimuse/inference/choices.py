@@ -1,4 +1,4 @@
-"""Which option of a choice question a model finds the likeliest.
+"""How likely a model finds each option of a choice question.
 
 Where one token tells all options apart ("A)", "B)", ...), one branch is asked and the logits of that token are
 compared. Where none does (a tokenizer that joins a letter and its bracket in some options only), every
@@ -34,8 +34,8 @@ def branches(question: Question, family: Any) -> tuple[Question, ...]:
     return tuple(replace(question, answer=option) for option in options)
 
 
-def likeliest(question: Question, logits: Sequence[Tensor], family: Any) -> str:
-    """The likeliest option.
+def chances(question: Question, logits: Sequence[Tensor], family: Any) -> list[float]:
+    """P of each option, given that one of them is the answer.
 
     Args:
         question: a choice question; its options are written as answers are.
@@ -45,15 +45,15 @@ def likeliest(question: Question, logits: Sequence[Tensor], family: Any) -> str:
     place = _telling(answers)
     if place is not None:
         (only,) = logits
-        chances = only[place][[ids[place] for ids in answers]]
+        found = only[place][[ids[place] for ids in answers]]
     else:
-        chances = torch.stack(
+        found = torch.stack(
             [
                 one.log_softmax(-1).gather(1, torch.tensor(ids)[:, None]).sum()
                 for one, ids in zip(logits, answers, strict=True)
             ]
         )
-    return question.options[int(chances.argmax())]
+    return found.softmax(0).tolist()
 
 
 def _answers(question: Question, family: Any) -> list[list[int]]:

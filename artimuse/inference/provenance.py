@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,32 +29,44 @@ PACKAGES = ("torch", "transformers", "peft", "pillow", "numpy", "tokenizers")
 
 def describe_run(model: AestheticModel, folder: Path, asked: Asked) -> dict[str, Any]:
     """Everything that defines the rows of a score file, as JSON holds it."""
-    info, family = model.info, model.family
-    readout = None if info.readout is None else info.readout.model_dump(mode="json")
-    same = {
-        "scale": {"low": 0, "high": 100, "unit": "points"},
-        "readout": readout,
-        "aspects": list(info.aspects),
-        "family": family.name,
-        "weights_sha256": weights_sha256(folder),
-        "tuning": info.tuning,
-        "base": info.base if info.tuning == "lora" and info.base_sha256 is None else None,
-        "base_sha256": info.base_sha256 if info.tuning == "lora" else None,
-        "dtype": str(model.transformers_model.dtype).removeprefix("torch."),
-        "prompts": asdict(protocol(info.prompt)),
-        "preprocessing": family.preprocessing(),
+    same = describe_model(model, folder) | {
         "asked": {
             "describe": asked.describe,
             "questions": list(asked.questions),
             "max_new_tokens": asked.max_new_tokens if asked.texts else None,
         },
     }
+    return record_of(model, folder, same)
+
+
+def describe_model(model: AestheticModel, folder: Path) -> dict[str, Any]:
+    """What of a model decides its numbers and texts, wherever its folder lies."""
+    info, family = model.info, model.family
+    return _plain(
+        {
+            "scale": {"low": 0, "high": 100, "unit": "points"},
+            "readout": None if info.readout is None else info.readout.model_dump(mode="json"),
+            "aspects": list(info.aspects),
+            "family": family.name,
+            "weights_sha256": weights_sha256(folder),
+            "tuning": info.tuning,
+            "base": info.base if info.tuning == "lora" and info.base_sha256 is None else None,
+            "base_sha256": info.base_sha256 if info.tuning == "lora" else None,
+            "dtype": str(model.transformers_model.dtype).removeprefix("torch."),
+            "prompts": asdict(protocol(info.prompt)),
+            "preprocessing": family.preprocessing(),
+        }
+    )
+
+
+def record_of(model: AestheticModel, folder: Path, same: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole record: `same` decides the rows; the rest is for a person to read."""
     device = next(model.parameters()).device
     return _plain(
         {
             "format_version": FORMAT_VERSION,
             "model": str(folder.resolve()),
-            "same": same,
+            "same": dict(same),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
             "versions": versions(),
         }

@@ -17,7 +17,7 @@ import torch
 from artimuse.batch import Batch, Outputs
 from artimuse.data.collate import Collator, Item
 from artimuse.data.images import ImageSource, name_of
-from artimuse.inference.choices import branches, likeliest
+from artimuse.inference.choices import branches, chances
 from artimuse.inference.device import pick_device
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.prompts import protocol
@@ -30,12 +30,14 @@ class Answered:
 
     scores: per score question of the item, 0-100. spreads: the standard deviation of each in the same
     points, None where the read-out has none. choices: per choice question the most likely of its options.
+    chances: per choice question P of each of its options.
     """
 
     item: Item
     scores: tuple[float, ...]
     spreads: tuple[float | None, ...]
     choices: tuple[str, ...]
+    chances: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ class Scorer:
         for item in items:
             until = read + sum(question.kind == "score" for question in item.questions)
             chosen: list[str] = []
+            odds: list[tuple[float, ...]] = []
             for question in item.questions:
                 if question.kind == "choice":
                     lengths = [
@@ -128,10 +131,15 @@ class Scorer:
                         for branch in branches(question, family)
                     ]
                     own = logits[target : target + sum(lengths)].split(lengths)
-                    chosen.append(likeliest(question, own, family))
+                    odds.append(tuple(chances(question, own, family)))
+                    chosen.append(question.options[odds[-1].index(max(odds[-1]))])
                     target += sum(lengths)
             yield Answered(
-                item, tuple(scores[read:until]), tuple(spreads[read:until]), tuple(chosen)
+                item,
+                tuple(scores[read:until]),
+                tuple(spreads[read:until]),
+                tuple(chosen),
+                tuple(odds),
             )
             read = until
 

@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from artimuse.data.collate import Item
 from artimuse.data.images import ImageSource, name_of
 from artimuse.inference.scorer import Answered, Ready, Scorer
 from artimuse.records import DataError
@@ -50,15 +51,24 @@ def score_stream(
     Raises:
         ValueError: for a score that is no number: the model itself is broken.
     """
+    items = [scorer.score_item(image) for image in images]
+    for image, one in zip(images, answer_stream(scorer, items), strict=True):
+        yield one if isinstance(one, Broken) else _scored(image, one, scorer.model.info.aspects)
+
+
+def answer_stream(
+    scorer: Scorer, items: Sequence[Item]
+) -> Generator[Answered | Broken, None, None]:
+    """As `Scorer.answer`, reading ahead; of an item whose images cannot be read the reason."""
     size = scorer.batch_images
-    batches = [images[start : start + size] for start in range(0, len(images), size)]
+    batches = [items[start : start + size] for start in range(0, len(items), size)]
     for batch, ready, broken in _read_ahead(scorer, batches):
         answered = iter(scorer.answer_ready(ready)) if ready is not None else iter(())
-        for number, image in enumerate(batch):
+        for number, item in enumerate(batch):
             if number in broken:
-                yield Broken(image, broken[number])
+                yield Broken(item.sample.images[0], broken[number])
             else:
-                yield _scored(image, next(answered), scorer.model.info.aspects)
+                yield next(answered)
 
 
 def reason_of(image: ImageSource, error: DataError) -> str:
@@ -78,10 +88,10 @@ def _scored(image: ImageSource, answered: Answered, aspects: Sequence[str]) -> S
     return Scored(image, scores, dict(zip(aspects, answered.spreads, strict=True)))
 
 
-_Batch = tuple[Sequence[ImageSource], Ready | None, dict[int, str]]
+_Batch = tuple[Sequence[Item], Ready | None, dict[int, str]]
 
 
-def _read_ahead(scorer: Scorer, batches: Sequence[Sequence[ImageSource]]) -> Iterator[_Batch]:
+def _read_ahead(scorer: Scorer, batches: Sequence[Sequence[Item]]) -> Iterator[_Batch]:
     """Batches in their order, the next ones being read meanwhile."""
     readers = min(MOST_READERS, os.cpu_count() or 1, len(batches))
     if not batches:
@@ -99,18 +109,17 @@ def _read_ahead(scorer: Scorer, batches: Sequence[Sequence[ImageSource]]) -> Ite
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _read(scorer: Scorer, batch: Sequence[ImageSource]) -> _Batch:
-    """One batch, ready for the model, without the images that cannot be read (index -> reason)."""
-    items = [scorer.score_item(image) for image in batch]
+def _read(scorer: Scorer, batch: Sequence[Item]) -> _Batch:
+    """One batch, ready for the model, without the items that cannot be read (index -> reason)."""
     try:
-        return batch, scorer.ready(items), {}
+        return batch, scorer.ready(batch), {}
     except DataError:
         broken: dict[int, str] = {}
     # Which of them? Each is read alone; this happens to few batches.
-    for number, item in enumerate(items):
+    for number, item in enumerate(batch):
         try:
             scorer.ready([item])
         except DataError as error:
-            broken[number] = reason_of(batch[number], error)
-    whole = [item for number, item in enumerate(items) if number not in broken]
+            broken[number] = reason_of(item.sample.images[0], error)
+    whole = [item for number, item in enumerate(batch) if number not in broken]
     return batch, scorer.ready(whole) if whole else None, broken

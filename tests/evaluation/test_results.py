@@ -7,15 +7,13 @@ import pytest
 from scipy import stats
 
 from artimuse.evaluation.metrics import Metric
+from artimuse.evaluation.prediction_file import PREDICTIONS, read_predictions, write_predictions
 from artimuse.evaluation.predictions import Prediction, check_predictions
 from artimuse.evaluation.results import (
-    PREDICTIONS,
     chance_levels,
     compute_metrics,
-    read_predictions,
     recompute,
     results_json,
-    write_predictions,
     write_results,
 )
 
@@ -57,7 +55,10 @@ def _rows() -> list[Prediction]:
 
 def test_metrics_by_hand():
     found = compute_metrics(_rows())
-    assert list(found) == ["srcc", "plcc", "mae", "pair_accuracy", "choice_accuracy"]
+    assert set(found) == {
+        "srcc", "plcc", "krcc", "mae", "rmse", "plcc_logistic", "rmse_logistic",
+        "pair_accuracy", "pair_f1", "choice_accuracy",
+    }  # fmt: skip
     assert found["srcc"].value == pytest.approx(0.9, abs=1e-12)
     assert found["plcc"].value == pytest.approx(stats.pearsonr(SCORES, LABELS)[0], abs=1e-9)
     assert found["mae"].value == pytest.approx((2 + 2 + 20 + 5 + 10) / 5)
@@ -72,7 +73,7 @@ def test_metrics_by_hand():
 
 def test_kinds_without_rows_have_no_metric():
     assert compute_metrics([]) == {}
-    assert list(compute_metrics(_rows()[5:8])) == ["pair_accuracy"]
+    assert list(compute_metrics(_rows()[5:8])) == ["pair_accuracy", "pair_f1"]
     assert compute_metrics([pair("a|b", 0.5, 1.0, 2.0)]) == {}
 
 
@@ -182,7 +183,7 @@ def test_fewer_than_expected_is_an_error_unless_allowed_by_name():
         (pair("x|y", 0.2, 1.0, 2.0, scores=[1.0, math.inf]), "two finite numbers"),
         (choice("x", "E)", None, options=["A)"]), "none of the options"),
         (choice("x", "A)", 3), "expected strings"),
-        ({"kind": "rank", "id": "x"}, "expected a kind"),
+        ({"kind": "order", "id": "x"}, "expected a kind"),
         ({"kind": "score"}, "expected a kind"),
     ],
 )

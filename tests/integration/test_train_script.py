@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from artimuse.evaluation.predictions import read_predictions
+from artimuse.evaluation.prediction_file import read_predictions
 from artimuse.evaluation.results import recompute
 from artimuse.prompts import ATTRIBUTES
 from integration.calls import QUICKSTART, SIZES, SMALL, Called, SmallRun, run_python

@@ -21,7 +21,8 @@ from artimuse.data.collate import Collator
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
 from artimuse.data.units import Unit
-from artimuse.evaluation.validation import Sharing, Validation
+from artimuse.evaluation.sharing import Sharing
+from artimuse.evaluation.validation import Validation
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.prompts import protocol

@@ -157,20 +157,39 @@ def category_floor(scores: ArrayLike, categories: ArrayLike) -> dict[str, Any] |
     Returns:
         `srcc`, `n` and `categories`; None where there are fewer than two categories or fifteen scores.
     """
+    predicted = category_means(scores, categories)
+    if predicted is None:
+        return None
+    means, part = predicted
+    values, total = np.asarray(scores, dtype=np.float64), 0.0
+    for number in range(PARTS):
+        inside = part == number
+        told = srcc(means[inside], values[inside])
+        assert told is not None
+        total += told * int(inside.sum())
+    return {
+        "srcc": total / len(values),
+        "n": len(values),
+        "categories": len(np.unique(np.asarray(categories))),
+    }
+
+
+def category_means(
+    scores: ArrayLike, categories: ArrayLike
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """(N) what `category_floor` predicts of each image, and (N) the part it is in; None as there."""
     values, kinds = np.asarray(scores, dtype=np.float64), np.asarray(categories)
     found = np.unique(kinds)
     if len(found) < 2 or len(values) < PARTS * LEAST:
         return None
     part = np.empty(len(values), dtype=np.int64)
     part[np.argsort(kinds, kind="stable")] = np.arange(len(values)) % PARTS
-    total = 0.0
+    predicted = np.empty(len(values))
     for number in range(PARTS):
         inside = part == number
         means = _means(values[~inside], np.searchsorted(found, kinds[~inside]), len(found))
-        told = srcc(means[np.searchsorted(found, kinds[inside])], values[inside])
-        assert told is not None
-        total += told * int(inside.sum())
-    return {"srcc": total / len(values), "n": len(values), "categories": len(found)}
+        predicted[inside] = means[np.searchsorted(found, kinds[inside])]
+    return predicted, part
 
 
 def _means(values: np.ndarray, kinds: np.ndarray, number: int) -> np.ndarray:
