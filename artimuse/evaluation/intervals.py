@@ -113,7 +113,7 @@ def grouped_mean(values: ArrayLike, groups: Sequence[Hashable]) -> tuple[Statist
     member, number = numbered(groups)
     if member.shape != value.shape:
         raise ValueError(f"expected a group per value, found {member.shape} for {value.shape}")
-    sums = np.bincount(member, weights=value, minlength=number)
+    sums = np.bincount(member, weights=value, minlength=number).astype(np.float64)
     sizes = np.bincount(member, minlength=number).astype(np.float64)
     return ratio_of(sums, sizes), number
 

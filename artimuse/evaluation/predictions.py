@@ -31,6 +31,8 @@ from artimuse.records import OVERALL
 
 Kind = Literal["score", "pair", "rank", "choice", "text", "critique", "sentiment"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Key = tuple[str, str, str]
+"""What a row is told by among all others: kind, id, and the aspect of a score."""
 ROUNDING = 1e-4  # points of 0-100; labels may have passed through float32
 
 
@@ -79,8 +81,8 @@ def image_path(row: Prediction, results: Mapping[str, Any]) -> Path | None:
     return None if image is None else Path(folder or "") / image
 
 
-def key_of(row: Prediction) -> tuple[str, str, str]:
-    """What a row is told by among all others."""
+def key_of(row: Prediction) -> Key:
+    """The row's key."""
     return row["kind"], row["id"], aspect_of(row) if row["kind"] == "score" else ""
 
 
@@ -91,7 +93,7 @@ def check_predictions(rows: Iterable[Prediction]) -> None:
         ValueError: An unknown kind, a missing field, a value of the wrong type or off its range, or
             an id that a kind (and, for scores, an aspect) has twice.
     """
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[Key] = set()
     for row in rows:
         if row.get("kind") not in KINDS or not isinstance(row.get("id"), str):
             raise ValueError(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from artimuse.data.units import Unit
-from artimuse.evaluation.phases.phase import Key, NotScored, Phase
+from artimuse.evaluation.phases.phase import NotScored, Phase
 from artimuse.evaluation.prediction_file import (
     PREDICTIONS,
     Appended,
@@ -25,7 +25,7 @@ from artimuse.evaluation.prediction_file import (
     write_atomically,
     write_predictions,
 )
-from artimuse.evaluation.predictions import Prediction, key_of
+from artimuse.evaluation.predictions import Key, Prediction, key_of
 from artimuse.evaluation.sharing import Sharing
 from artimuse.inference.progress import Progress
 from artimuse.inference.score_file import differences, meta_path

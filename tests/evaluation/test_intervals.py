@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from artimuse.evaluation.intervals import mean_interval, plcc_interval, srcc_interval
+from artimuse.evaluation.intervals import intervals, mean_interval, plcc_interval, srcc_interval
+from artimuse.evaluation.resampling import plcc_of, srcc_of
 
 
 def _plain(function, x, y, *, seed, resamples):
@@ -82,3 +83,21 @@ def test_series_of_unequal_size_keep_the_mean_over_pairs():
     assert mean_interval([1, 0, 1, 0], ["a", "a", "b", "b"]) == (0.5, 0.5)
     with pytest.raises(ValueError, match="a group per value"):
         mean_interval([1, 0], ["a"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rho", [0.3, 0.6, 0.9])
+def test_intervals_cover_in_93_to_97_of_100_draws(rho):
+    """1,000 samples of 300 from a bivariate normal whose correlations are known."""
+    random = np.random.default_rng(7)
+    n, trials = 300, 1000
+    truth = {"srcc": 6 / math.pi * math.asin(rho / 2), "plcc": rho}
+    covered = dict.fromkeys(truth, 0)
+    for trial in range(trials):
+        x, noise = random.normal(size=(2, n))
+        y = rho * x + math.sqrt(1 - rho**2) * noise
+        statistics = {"srcc": (srcc_of(x, y), n), "plcc": (plcc_of(x, y), n)}
+        for name, (low, high) in intervals(statistics, seed=trial).items():
+            covered[name] += low <= truth[name] <= high
+    print({name: number / trials for name, number in covered.items()})
+    assert all(0.93 <= number / trials <= 0.97 for number in covered.values()), covered

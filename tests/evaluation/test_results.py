@@ -1,9 +1,9 @@
 import json
 import math
-from typing import Any, cast
 
 import numpy as np
 import pytest
+from evaluation.making import choice, pair, score
 from scipy import stats
 
 from artimuse.evaluation.metrics import Metric
@@ -19,22 +19,6 @@ from artimuse.evaluation.results import (
 
 LABELS = [10.0, 20.0, 30.0, 40.0, 50.0]
 SCORES = [12.0, 18.0, 50.0, 35.0, 60.0]
-
-
-def score(name, label, prediction, **more: Any) -> Prediction:
-    row: Prediction = {"kind": "score", "id": name, "label": label, "prediction": prediction}
-    return cast(Prediction, row | more)
-
-
-def pair(name, label, first, second, **more: Any) -> Prediction:
-    predicted = 1 / (1 + math.exp((second - first) / 11))
-    row: Prediction = {"kind": "pair", "id": name, "label": label, "prediction": predicted}
-    return cast(Prediction, row | {"scores": [first, second]} | more)
-
-
-def choice(name, label, prediction, **more: Any) -> Prediction:
-    row: Prediction = {"kind": "choice", "id": name, "label": label, "prediction": prediction}
-    return cast(Prediction, row | more)
 
 
 def _rows() -> list[Prediction]:

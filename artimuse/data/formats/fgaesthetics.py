@@ -66,6 +66,29 @@ def load(config: FGAestheticsSource, root: Path) -> Source:
     return source
 
 
+def image_values(config: FGAestheticsSource, root: Path) -> dict[str, float]:
+    """Sample id -> the value of an image in its series by the last two columns, higher is better.
+
+    Ranks (1 the best) are negated. An image whose rows disagree about its value has none.
+    """
+    reading = _Reading(config.name, ImageFolder(root / config.images))
+    values: dict[str, float] = {}
+    unclear: set[str] = set()
+    for label_file in config.labels:
+        path = root / label_file
+        rows = [row for _, row in _read_rows(path, Source(config.name, []))]
+        sign = -1.0 if _are_ranks(rows) else 1.0
+        for row in rows:
+            for image, value in zip((row.first, row.second), row.values, strict=True):
+                try:
+                    id_ = reading.id_of(row, image, path)
+                except BadRow:  # `load` lists the row
+                    continue
+                if values.setdefault(id_, sign * value) != sign * value:
+                    unclear.add(id_)
+    return {id_: value for id_, value in values.items() if id_ not in unclear}
+
+
 def category_of(path: Path) -> str:
     """`natural` of `natural_train.txt`: the name without its split."""
     return re.sub(r"_(train|val|validation|test)$", "", path.stem)
@@ -101,14 +124,23 @@ class _Reading:
             raise BadRow(f"contradicts an earlier row: P {row.probability:g} after {known:g}")
         return False
 
-    def _sample(self, row: _Row, image: str, path: Path) -> Sample:
+    def id_of(self, row: _Row, image: str, path: Path) -> str:
+        """The sample id of an image of a row."""
+        relative, _ = self.folder.locate(self._name(row, image, path))
+        return f"{self.name}/{relative}"
+
+    def _name(self, row: _Row, image: str, path: Path) -> str:
+        """The name of an image below the image folder."""
         category = category_of(path)
         # Where the categories have image folders of their own, use those.
         if category not in self._below:
             own = (self.folder.folder / category).is_dir()
             self._below[category] = f"{category}/" if own else ""
-        below = self._below[category]
-        relative, image_path = self.folder.locate(f"{below}{row.series}/{image}")
+        return f"{self._below[category]}{row.series}/{image}"
+
+    def _sample(self, row: _Row, image: str, path: Path) -> Sample:
+        category = category_of(path)
+        relative, image_path = self.folder.locate(self._name(row, image, path))
         series = f"{category}/{row.series}"
         known = self.samples.get(f"{self.name}/{relative}")
         if known is not None and known.series != series:

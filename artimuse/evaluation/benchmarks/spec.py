@@ -22,12 +22,12 @@ FOLDER = ""
 class Reader:
     """Which format of `data/formats` reads a file, and where its settings name the file.
 
-    field: of the source that takes the path. pattern: the field takes a list, of the file itself or, in a
+    key: of the source's setting that takes the path. pattern: it takes a list, of the file itself or, in a
     folder, of the files of this pattern. unpacks: the images are inside the file.
     """
 
     format: str
-    field: str
+    key: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     pattern: str | None = None
     unpacks: bool = False
@@ -83,8 +83,8 @@ class Benchmark:
             "images": str(folder.resolve()),
             **settings,
         }
-        if reader.field != "images":
-            record[reader.field] = _paths(data, reader)
+        if reader.key != "images":
+            record[reader.key] = _paths(data, reader)
         else:
             record["images"] = str((images or data).resolve())
         try:

@@ -84,8 +84,8 @@ def _decided(rows: Sequence[Prediction]) -> list[Prediction]:
 
 def _of_ranks(rows: Sequence[Prediction]) -> dict[str, Measured]:
     members = _members(rows)
-    predictions = [[row["prediction"] for row in images] for images in members.values()]
-    labels = [[row["label"] for row in images] for images in members.values()]
+    predictions = [np.array([row["prediction"] for row in m], float) for m in members.values()]
+    labels = [np.array([row["label"] for row in m], float) for m in members.values()]
     columns = _series_columns(rows)
     if not len(columns):
         return {}

@@ -18,12 +18,13 @@ import numpy as np
 
 from artimuse.data.collate import Item
 from artimuse.data.units import Unit
-from artimuse.evaluation.phases.phase import Key, NotScored
-from artimuse.evaluation.predictions import Prediction
+from artimuse.evaluation.phases.phase import NotScored
+from artimuse.evaluation.phases.scored import Answers
+from artimuse.evaluation.predictions import Key, Prediction
 from artimuse.evaluation.rows import shown
 from artimuse.inference.likelihood import TextLikelihood
-from artimuse.inference.scorer import Answered, Scorer
-from artimuse.inference.stream import Broken, answer_stream
+from artimuse.inference.scorer import Answered
+from artimuse.inference.stream import Broken
 from artimuse.prompts import LEVELS, SENTIMENT
 from artimuse.records import Question, Sample
 
@@ -139,10 +140,10 @@ class SentimentPhase:
     words and 100 for the highest, weighted by the probabilities of the options; the mean over the critiques.
 
     Args:
-        aspect: of the model, that is asked for.
+        answers: of a model, as in `ScoredPhase`. aspect: of the model, that is asked for.
     """
 
-    scorer: Scorer
+    answers: Answers
     aspect: str
     images: Path
 
@@ -159,7 +160,7 @@ class SentimentPhase:
             for sample, texts in zip(samples, written, strict=True)
             for item in (self._score(sample), _reading(sample, texts))
         ]
-        answers = answer_stream(self.scorer, items)
+        answers = iter(self.answers(items))
         texts = iter(written)
         for unit in units:
             own: list[Prediction] = []

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from artimuse.data.units import Unit
-from artimuse.evaluation.predictions import Prediction
-
-Key = tuple[str, str, str]
-"""`predictions.key_of` a row."""
+from artimuse.evaluation.predictions import Key, Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,22 @@
-"""Images -> score, pair and rank rows (and choices by likelihood), in batches through `Scorer`."""
+"""Images -> score, pair and rank rows, and choices by likelihood."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from artimuse.data.collate import Item
 from artimuse.data.units import Unit
-from artimuse.evaluation.phases.phase import Key, NotScored
-from artimuse.evaluation.predictions import Prediction
+from artimuse.evaluation.phases.phase import NotScored
+from artimuse.evaluation.predictions import Key, Prediction
 from artimuse.evaluation.rows import choice_row, pair_rows, rank_row, score_row
 from artimuse.inference.api import TAU
-from artimuse.inference.scorer import Answered, Scorer
-from artimuse.inference.stream import Broken, answer_stream
+from artimuse.inference.scorer import Answered
+from artimuse.inference.stream import Broken
 from artimuse.records import OVERALL, Question, Sample
+
+Answers = Callable[[Sequence[Item]], Iterable[Answered | Broken]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ScoredPhase:
     over its pairs.
 
     Args:
+        answers: items -> their answers in that order: `answer_stream` of a scorer, or what a file says.
         aspect: of the model, where the benchmark asks for the overall score.
         values: sample id -> the true value of an image of a series (higher is better), where the data set
             has one; other series take the mean of P(better) over an image's pairs.
@@ -32,7 +35,7 @@ class ScoredPhase:
         choices: choice questions are asked too, and answered by the likeliest option.
     """
 
-    scorer: Scorer
+    answers: Answers
     aspect: str
     values: Mapping[str, float]
     images: Path
@@ -54,7 +57,7 @@ class ScoredPhase:
     ) -> Iterator[list[Prediction] | NotScored]:
         del rows
         items = [self._items(unit) for unit in units]
-        answers = answer_stream(self.scorer, [item for unit in items for item in unit])
+        answers = iter(self.answers([item for unit in items for item in unit]))
         for unit, asked in zip(units, items, strict=True):
             answered = [next(answers) for _ in asked]
             broken = next(

@@ -1,19 +1,21 @@
-"""Choice and open questions -> what a model writes, image by image through `Critic`."""
+"""Choice and open questions -> what is written, and the option that it names, image by image."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from artimuse.data.units import Unit
 from artimuse.evaluation.parsing import parse_choice
-from artimuse.evaluation.phases.phase import Key, NotScored
-from artimuse.evaluation.predictions import Prediction
+from artimuse.evaluation.phases.phase import NotScored
+from artimuse.evaluation.predictions import Key, Prediction
 from artimuse.evaluation.rows import choice_row, option_texts, text_row
-from artimuse.inference.critic import Answer, Critic
+from artimuse.inference.critic import Answer
 from artimuse.inference.stream import reason_of
 from artimuse.records import DataError, Question, Sample
+
+Write = Callable[[Sample, Sequence[Question]], Sequence[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,12 @@ class WrittenPhase:
     """Asks in words, and reads the options of choice questions from the answers (`parsing`).
 
     Args:
+        write: a sample and questions about it -> an answer each; a DataError where there is none.
         images: the folder that images' paths are relative to.
         kinds: of the questions that are asked, "choice" and "text".
     """
 
-    critic: Critic
-    max_new_tokens: int
+    write: Write
     images: Path
     kinds: tuple[str, ...] = ("choice", "text")
 
@@ -50,9 +52,7 @@ class WrittenPhase:
             asked = list(self._asked(sample))
             image = sample.images[0]
             try:
-                written = self.critic.write(
-                    image, [q.text for _, q in asked], max_new_tokens=self.max_new_tokens
-                )
+                written = self.write(sample, [question for _, question in asked])
             except DataError as error:
                 return NotScored(sample.id, reason_of(image, error))
             for (number, question), answer in zip(asked, written, strict=True):

@@ -1,0 +1,150 @@
+"""A benchmark and whoever answers -> what is asked of which units.
+
+A model answers (`model_answers`), or a file that another program wrote (`given`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from artimuse.config import ConfigError, FGAestheticsSource, SourceConfig
+from artimuse.data.formats.aesmmit import options_of
+from artimuse.data.formats.fgaesthetics import image_values
+from artimuse.data.formats.fields import BadRow
+from artimuse.data.units import units
+from artimuse.evaluation.benchmarks.spec import Benchmark
+from artimuse.evaluation.phases.critiques import LikelihoodPhase, SentimentPhase, partners
+from artimuse.evaluation.phases.phase import Phase
+from artimuse.evaluation.phases.scored import Answers, ScoredPhase
+from artimuse.evaluation.phases.written import Write, WrittenPhase
+from artimuse.inference.critic import Answer, Critic
+from artimuse.inference.likelihood import TextLikelihood
+from artimuse.inference.scorer import Scorer
+from artimuse.inference.stream import answer_stream
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.records import OVERALL, Question, Sample, Source
+
+ChoicesBy = Literal["text", "likelihood"]
+LIKELIHOOD_BATCH = 2
+"""Images of a batch whose whole texts are read: the logits of all their tokens are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a model is asked.
+
+    choices: read from what the model writes, as the benchmarks' authors do, or by the likeliest option.
+    max_new_tokens: of a text. batch_images: of one forward pass; it decides the speed alone.
+    """
+
+    choices: ChoicesBy = "text"
+    max_new_tokens: int = 128
+    batch_images: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Who answers: of a model all but `aspect` for one without scores; of a file what it can.
+
+    aspect: what stands for the overall score; None scores nothing. likelihood: None leaves critiques to their
+    texts.
+    """
+
+    aspect: str | None
+    scores: Answers
+    write: Write
+    likelihood: TextLikelihood | None = None
+
+
+def model_answers(model: AestheticModel, asking: Asking, device: torch.device) -> Answering:
+    """A model as it is asked."""
+    scorer = Scorer(model, device=device, batch_images=asking.batch_images)
+    critic = Critic(model, device=device)
+
+    def write(sample: Sample, questions: Sequence[Question]) -> Sequence[Answer]:
+        texts = [question.text for question in questions]
+        return critic.write(sample.images[0], texts, max_new_tokens=asking.max_new_tokens)
+
+    batch = min(asking.batch_images, LIKELIHOOD_BATCH)
+    likelihood = TextLikelihood(model, device=device, batch_images=batch)
+    return Answering(
+        overall_of(model.info.aspects), partial(answer_stream, scorer), write, likelihood
+    )
+
+
+def overall_of(aspects: Sequence[str]) -> str | None:
+    """The aspect of a model that stands for a data set's overall score: `overall`, or else its first."""
+    return OVERALL if OVERALL in aspects else next(iter(aspects), None)
+
+
+def asked_of(source: Source, benchmark: Benchmark) -> Source:
+    """The source with what the benchmark makes of it: a custom table's choices are choice questions."""
+    if benchmark.kind != "custom":
+        return source
+    return replace(source, samples=[_with_choices(sample) for sample in source.samples])
+
+
+def phases_of(
+    benchmark: Benchmark,
+    source: Source,
+    config: SourceConfig,
+    answering: Answering,
+    *,
+    choices: ChoicesBy = "text",
+) -> list[Phase]:
+    """What is asked, in this order: scores, texts, likelihoods, sentiment.
+
+    Args:
+        source: of `asked_of`. config: that it was read by.
+
+    Raises:
+        ConfigError: for a benchmark of scores or series and a model without a read-out.
+    """
+    images, aspect = Path(config.images), answering.aspect
+    if aspect is None and _needs_scores(source):
+        raise ConfigError(
+            f"--benchmark {benchmark.name}: it asks for scores, and this model has no score read-out: choose "
+            "a model that scores, or a benchmark of choices"
+        )
+    by_likelihood = choices == "likelihood"
+    found: list[Phase] = [
+        ScoredPhase(
+            answering.scores, aspect or OVERALL, _values(config), images, choices=by_likelihood
+        ),
+        WrittenPhase(answering.write, images, ("text",) if by_likelihood else ("choice", "text")),
+    ]
+    if benchmark.kind == "critiques" and answering.likelihood is not None:
+        found.append(LikelihoodPhase(answering.likelihood, partners(source.samples), images))
+        if aspect is not None:
+            found.append(SentimentPhase(answering.scores, aspect, images))
+    return [phase for phase in found if any(phase.expected(unit) for unit in units(source))]
+
+
+def _needs_scores(source: Source) -> bool:
+    asked = (q for sample in source.samples for q in sample.questions)
+    return bool(source.pairs) or any(question.label is not None for question in asked)
+
+
+def _values(config: SourceConfig) -> Mapping[str, float]:
+    return image_values(config, Path()) if isinstance(config, FGAestheticsSource) else {}
+
+
+def _with_choices(sample: Sample) -> Sample:
+    """A table's questions that list options, answered by one of them, as choice questions."""
+    return replace(sample, questions=tuple(_as_choice(q) for q in sample.questions))
+
+
+def _as_choice(question: Question) -> Question:
+    if question.kind != "text" or not question.answer:
+        return question
+    try:
+        options = options_of(question.text, question.answer)
+    except BadRow:
+        return question
+    return replace(question, kind="choice", options=options)

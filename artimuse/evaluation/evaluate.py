@@ -1,0 +1,220 @@
+"""A model, a benchmark and its files -> a results folder.
+
+evaluate(Path("runs/quickstart/model"), BENCHMARKS["ava"], Path("AVA_test.json"), Path("out"))
+
+out/predictions.jsonl    rows as they come; out/results.json    what follows from them
+out/not_scored.jsonl     items without rows, where there are any
+out/export/, out/judge/  submission files, files for a judge
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from artimuse.config import SourceConfig
+from artimuse.data.formats import load_source
+from artimuse.data.units import units
+from artimuse.evaluation.asking import Asking, asked_of, model_answers, phases_of
+from artimuse.evaluation.benchmarks.spec import Benchmark
+from artimuse.evaluation.exports import write_exports
+from artimuse.evaluation.given import file_sha256, given_answers
+from artimuse.evaluation.judging import write_judge_files
+from artimuse.evaluation.phases.phase import NotScored
+from artimuse.evaluation.prediction_file import PREDICTIONS, read_predictions, write_predictions
+from artimuse.evaluation.protocol import given_by, made_by, protocol_of, split_of
+from artimuse.evaluation.results import RESULTS, results_json, write_results
+from artimuse.evaluation.running import Outcome, run, write_not_scored
+from artimuse.evaluation.sharing import Sharing
+from artimuse.evaluation.training_relation import Relation, RelationName, relation_of
+from artimuse.inference.device import pick_device, pick_dtype
+from artimuse.inference.provenance import versions
+from artimuse.models.base import model_folder
+from artimuse.models.folder import load_model
+from artimuse.records import Source
+
+SHOWN = 20
+"""Items without rows that a message names."""
+
+
+class Incomplete(ValueError):
+    """Fewer items were scored than the benchmark has; what was scored is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an evaluation is called with beside model, benchmark and files.
+
+    scale: of a custom list. predictions_scale: of scores that were made elsewhere. training: the relation to
+    the training, where a person knows better than the run folder. allow_missing: results are made of what
+    could be scored, and say how much was not.
+    """
+
+    asking: Asking = field(default_factory=Asking)
+    scale: tuple[float, float] | None = None
+    predictions_scale: tuple[float, float] = (0.0, 100.0)
+    training: RelationName | None = None
+    allow_missing: bool = False
+    device: str | None = None
+    dtype: str | None = None
+    sharing: Sharing = field(default_factory=Sharing)
+
+
+def evaluate(
+    model: str | Path,
+    benchmark: Benchmark,
+    data: Path,
+    output: Path,
+    *,
+    images: Path | None = None,
+    settings: Settings | None = None,
+) -> dict[str, Any]:
+    """Score what is not scored yet, and write the results; returns results.json's content.
+
+    Raises:
+        ValueError: for a wrong call, a model or files that cannot be used (ConfigError, DataError), and an
+            output that was made in another way. Incomplete, which is one: fewer items scored than there are.
+    """
+    settings = settings or Settings()
+    config, source = _read(benchmark, data, images, output, settings)
+    folder, device = model_folder(model), pick_device(settings.device)
+    # As in training: the same scores in every run. CUDA's kernels are not all of that kind.
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    loaded = load_model(folder, dtype=pick_dtype(settings.dtype)).to(device)
+    split = split_of(benchmark, config, source, data)
+    made = made_by(loaded, folder, benchmark, settings.asking, split)
+    answering = model_answers(loaded, settings.asking, device)
+    choices = settings.asking.choices
+    phases = phases_of(benchmark, source, config, answering, choices=choices)
+    outcome = run(phases, units(source), output, made=made, sharing=settings.sharing)
+    if settings.sharing.process:
+        return {}
+    relation = _relation(settings.training, folder, benchmark, source)
+    protocol = protocol_of(made, split=split, images=Path(config.images), relation=relation)
+    return _write(benchmark, source, config, outcome, protocol, output, settings)
+
+
+def evaluate_given(
+    predictions: Path,
+    benchmark: Benchmark,
+    data: Path,
+    output: Path,
+    *,
+    images: Path | None = None,
+    settings: Settings | None = None,
+) -> dict[str, Any]:
+    """As `evaluate`, for predictions that another program made (`given`)."""
+    settings = settings or Settings()
+    config, source = _read(benchmark, data, images, output, settings)
+    split = split_of(benchmark, config, source, data)
+    answering, source = given_answers(predictions, source, settings.predictions_scale)
+    made = given_by(predictions, settings.predictions_scale, benchmark, split)
+    phases = phases_of(benchmark, source, config, answering)
+    outcome = run(phases, units(source), output, made=made, sharing=settings.sharing)
+    protocol = protocol_of(
+        made, split=split, images=Path(config.images), relation=_stated(settings.training)
+    )
+    return _write(benchmark, source, config, outcome, protocol, output, settings)
+
+
+def evaluate_rows(
+    predictions: Path, output: Path, settings: Settings | None = None
+) -> dict[str, Any]:
+    """The results of a file of prediction rows, which brings its own labels.
+
+    Raises:
+        ValueError: for bad rows.
+    """
+    rows = read_predictions(predictions)
+    checkpoint = {
+        "path": str(predictions.resolve()),
+        "predictions_sha256": file_sha256(predictions),
+    }
+    relation = _stated(settings.training if settings else None)
+    empty = {"predictions": checkpoint["path"], "same": {}, "versions": versions()}
+    protocol = protocol_of(empty, split=None, images=None, relation=relation)
+    results = results_json(
+        rows,
+        benchmark=predictions.stem,
+        protocol=protocol | {"checkpoint": checkpoint},
+        n_expected=dict(Counter(row["kind"] for row in rows)),
+    )
+    results |= {"kind": "predictions", "not_scored": 0, "notes": []}
+    output.mkdir(parents=True, exist_ok=True)
+    if predictions.resolve() != (output / PREDICTIONS).resolve():
+        write_predictions(output / PREDICTIONS, rows)
+    write_results(output, results)
+    return results
+
+
+def _read(
+    benchmark: Benchmark, data: Path, images: Path | None, output: Path, settings: Settings
+) -> tuple[SourceConfig, Source]:
+    config = benchmark.source(data, images, output=output, scale=settings.scale)
+    return config, asked_of(load_source(config, Path()), benchmark)
+
+
+def _relation(
+    stated: RelationName | None, folder: Path, benchmark: Benchmark, source: Source
+) -> Relation:
+    return relation_of(folder, benchmark, source) if stated is None else _stated(stated)
+
+
+def _stated(stated: RelationName | None) -> Relation:
+    if stated is None:
+        return Relation("unknown", "predictions made elsewhere; say it with --training")
+    return Relation(stated, "stated by whoever called the evaluation (--training)")
+
+
+def _write(
+    benchmark: Benchmark,
+    source: Source,
+    config: SourceConfig,
+    outcome: Outcome,
+    protocol: dict[str, Any],
+    output: Path,
+    settings: Settings,
+) -> dict[str, Any]:
+    bad = [NotScored(f"{item.file}: {item.item}", item.reason) for item in source.bad]
+    missing = [*bad, *outcome.not_scored]
+    write_not_scored(output, missing)
+    n_expected = dict(outcome.n_expected)
+    if bad:
+        kind = (
+            benchmark.counts
+            if benchmark.counts in n_expected
+            else next(iter(n_expected), benchmark.counts)
+        )
+        n_expected[kind] = n_expected.get(kind, 0) + len(bad)
+    if not outcome.rows:
+        raise Incomplete(f"{benchmark.name}: expected items to score, found none{_listed(missing)}")
+    if missing and not settings.allow_missing:
+        (output / RESULTS).unlink(missing_ok=True)
+        raise Incomplete(
+            f"{benchmark.name}: expected {n_expected} items, found {len(missing)} that cannot be scored; put "
+            f"them right and call again (only they are done again), or give --allow-missing{_listed(missing)}"
+        )
+    protocol = protocol | {"missing": [item.id for item in missing]}
+    results = results_json(
+        outcome.rows,
+        benchmark=benchmark.name,
+        protocol=protocol,
+        n_expected=n_expected,
+        allow_missing=settings.allow_missing,
+    )
+    results |= {"kind": benchmark.kind, "not_scored": len(missing), "notes": list(source.notes)}
+    write_exports(output, benchmark, config, outcome.rows)
+    write_judge_files(output, outcome.rows)
+    write_results(output, results)
+    return results
+
+
+def _listed(missing: list[NotScored]) -> str:
+    lines = [f"\n  {item.id}: {item.reason}" for item in missing[:SHOWN]]
+    if len(missing) > SHOWN:
+        lines.append(f"\n  ... and {len(missing) - SHOWN} more (not_scored.jsonl)")
+    return "".join(lines)

@@ -1,0 +1,63 @@
+"""Predictions in the forms of others' tools.
+
+export/artimuse.json                   [{"image": "0_263.jpg", "score": 46.2}, ...], 0-100: what the
+                                       ArtiMuse repository (arXiv 2507.14533) writes of a score list
+export/test_AesP.json, test_AesE.json, test_AesA1.json, test_AesI.json
+                                       {image: {"AesP_response": text}}: what AesBench (arXiv 2401.08276)
+                                       takes in, whose authors keep the answers
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from artimuse.config import SourceConfig
+from artimuse.evaluation.benchmarks.spec import Benchmark
+from artimuse.evaluation.prediction_file import write_atomically
+from artimuse.evaluation.predictions import Prediction, aspect_of
+from artimuse.records import OVERALL
+
+FOLDER = "export"
+# Task of a row -> what AesBench calls it; the assessment it counts is the first of three in its files.
+_AESBENCH = {"AesP": "AesP", "AesE": "AesE", "AesA": "AesA1", "AesI": "AesI"}
+
+
+def write_exports(
+    output: Path, benchmark: Benchmark, config: SourceConfig, rows: Sequence[Prediction]
+) -> None:
+    """Every form that the rows of a benchmark have."""
+    folder = output / FOLDER
+    if config.format == "aesbench":
+        for task, answers in aesbench(rows).items():
+            _write(folder / f"test_{task}.json", answers)
+    elif benchmark.kind == "scores":
+        _write(folder / "artimuse.json", artimuse(rows))
+
+
+def artimuse(rows: Iterable[Prediction]) -> list[dict[str, Any]]:
+    """The overall scores, 0-100, in the order of the rows."""
+    return [
+        {"image": row.get("image"), "score": row["prediction"]}
+        for row in rows
+        if row["kind"] == "score" and aspect_of(row) == OVERALL
+    ]
+
+
+def aesbench(rows: Iterable[Prediction]) -> dict[str, dict[str, dict[str, str]]]:
+    """AesBench's name of each task -> image -> its response: what was written, or the chosen option."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for row in rows:
+        task = _AESBENCH.get(str(row.get("aspect")))
+        if row["kind"] not in ("choice", "text") or task is None:
+            continue
+        response = row.get("response", row["prediction"])
+        answers = found.setdefault(task, {})
+        answers[str(row.get("image"))] = {f"{task}_response": str(response or "")}
+    return found
+
+
+def _write(path: Path, content: Any) -> None:
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

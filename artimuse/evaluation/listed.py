@@ -1,0 +1,74 @@
+"""Several benchmarks in one YAML file.
+
+- {benchmark: ava, data: AVA_test.json, images: AVA/images}
+- {benchmark: custom, data: mine.csv, name: mine, images: photos}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from artimuse.config import ConfigError
+from artimuse.config.reading import RecipeLoader
+from artimuse.config.sources import Section
+from artimuse.evaluation.benchmarks.known import BENCHMARKS
+
+
+class _Entry(Section):
+    benchmark: str
+    data: str
+    images: str | None = None
+    name: str | None = Field(default=None, pattern=r"^[\w-][\w.-]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One benchmark of a list, its paths resolved. name: of its folder in the output."""
+
+    name: str
+    benchmark: str
+    data: Path
+    images: Path | None
+
+
+_ENTRIES = TypeAdapter(list[_Entry])
+
+
+def listed(path: Path) -> list[Listed]:
+    """The entries of a file in their order; paths are relative to it.
+
+    Raises:
+        ConfigError: for a file that is not there or not of this form, an unknown benchmark, or two entries
+            of one name.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=RecipeLoader)
+        entries = _ENTRIES.validate_python(content)
+    except OSError as error:
+        raise ConfigError(f"--data {path}: {error.strerror}; expected a YAML list") from error
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ConfigError(
+            f"--data {path}: expected a YAML list of {{benchmark, data, images, name}}: {error}"
+        ) from error
+    found = [
+        Listed(
+            entry.name or entry.benchmark,
+            entry.benchmark,
+            path.parent / entry.data,
+            None if entry.images is None else path.parent / entry.images,
+        )
+        for entry in entries
+    ]
+    names = [entry.name for entry in found]
+    if not found or len(set(names)) < len(names):
+        raise ConfigError(f"--data {path}: expected entries of different names, found {names}")
+    unknown = [entry.benchmark for entry in found if entry.benchmark not in BENCHMARKS]
+    if unknown:
+        raise ConfigError(
+            f"--data {path}: unknown benchmark {unknown[0]!r}: expected one of {', '.join(BENCHMARKS)}"
+        )
+    return found
