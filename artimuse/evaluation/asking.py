@@ -5,7 +5,7 @@ A model answers (`model_answers`), or a file that another program wrote (`given`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from artimuse.data.units import units
 from artimuse.evaluation.benchmarks.spec import Benchmark
 from artimuse.evaluation.phases.critiques import LikelihoodPhase, SentimentPhase, partners
 from artimuse.evaluation.phases.phase import Phase
-from artimuse.evaluation.phases.scored import Answers, ScoredPhase
+from artimuse.evaluation.phases.scored import Answers, BesideScores, ScoredPhase
 from artimuse.evaluation.phases.written import Write, WrittenPhase
 from artimuse.inference.critic import Answer, Critic
 from artimuse.inference.likelihood import TextLikelihood
@@ -52,6 +52,8 @@ class Asking:
 class Answering:
     """Who answers: of a model all but `aspect` for one without scores; of a file what it can.
 
+    beside: a series scored with every image beside the others, where the model does that; None scores each
+    alone.
     aspect: what stands for the overall score; None scores nothing. likelihood: None leaves critiques to their
     texts.
     """
@@ -60,6 +62,7 @@ class Answering:
     scores: Answers
     write: Write
     likelihood: TextLikelihood | None = None
+    beside: Callable[[Sequence[Sample]], BesideScores] | None = None
 
 
 def model_answers(model: AestheticModel, asking: Asking, device: torch.device) -> Answering:
@@ -98,7 +101,7 @@ def phases_of(
     *,
     choices: ChoicesBy = "text",
 ) -> list[Phase]:
-    """What is asked, in this order: scores, texts, likelihoods, sentiment.
+    """What is asked, in this order: scores, likelihoods, texts, and the sentiment of those texts.
 
     Args:
         source: of `asked_of`. config: that it was read by.
@@ -115,14 +118,21 @@ def phases_of(
     by_likelihood = choices == "likelihood"
     found: list[Phase] = [
         ScoredPhase(
-            answering.scores, aspect or OVERALL, _values(config), images, choices=by_likelihood
-        ),
-        WrittenPhase(answering.write, images, ("text",) if by_likelihood else ("choice", "text")),
+            answering.scores,
+            aspect or OVERALL,
+            _values(config),
+            images,
+            choices=by_likelihood,
+            beside=answering.beside,
+        )
     ]
-    if benchmark.kind == "critiques" and answering.likelihood is not None:
-        found.append(LikelihoodPhase(answering.likelihood, partners(source.samples), images))
-        if aspect is not None:
-            found.append(SentimentPhase(answering.scores, aspect, images))
+    likelihood = answering.likelihood if benchmark.kind == "critiques" else None
+    if likelihood is not None:
+        found.append(LikelihoodPhase(likelihood, partners(source.samples), images))
+    kinds = ("text",) if by_likelihood else ("choice", "text")
+    found.append(WrittenPhase(answering.write, images, kinds))
+    if likelihood is not None and aspect is not None:
+        found.append(SentimentPhase(answering.scores, aspect, images))
     return [phase for phase in found if any(phase.expected(unit) for unit in units(source))]
 
 

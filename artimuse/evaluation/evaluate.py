@@ -142,8 +142,9 @@ def evaluate_rows(
         benchmark=predictions.stem,
         protocol=protocol | {"checkpoint": checkpoint},
         n_expected=dict(Counter(row["kind"] for row in rows)),
+        kind="predictions",
     )
-    results |= {"kind": "predictions", "not_scored": 0, "notes": []}
+    results |= {"not_scored": 0, "notes": []}
     output.mkdir(parents=True, exist_ok=True)
     if predictions.resolve() != (output / PREDICTIONS).resolve():
         write_predictions(output / PREDICTIONS, rows)
@@ -204,9 +205,10 @@ def _write(
         benchmark=benchmark.name,
         protocol=protocol,
         n_expected=n_expected,
+        kind=benchmark.kind,
         allow_missing=settings.allow_missing,
     )
-    results |= {"kind": benchmark.kind, "not_scored": len(missing), "notes": list(source.notes)}
+    results |= {"not_scored": len(missing), "notes": list(source.notes)}
     write_exports(output, benchmark, config, outcome.rows)
     write_judge_files(output, outcome.rows)
     write_results(output, results)

@@ -140,7 +140,7 @@ def _responses(path: Path, content: Mapping[str, Any]) -> dict[str, dict[str, st
     found: dict[str, dict[str, str]] = {}
     for image, answers in content.items():
         tasks = {
-            _TASKS.get(key.removesuffix(_SUFFIX), key.removesuffix(_SUFFIX)): text
+            _task(key): text
             for key, text in (answers.items() if isinstance(answers, dict) else ())
             if key.endswith(_SUFFIX) and isinstance(text, str)
         }
@@ -150,6 +150,12 @@ def _responses(path: Path, content: Mapping[str, Any]) -> dict[str, dict[str, st
             )
         found[image] = tasks
     return found
+
+
+def _task(key: str) -> str:
+    """`AesA` of `AesA1_response`."""
+    name = key.removesuffix(_SUFFIX)
+    return _TASKS.get(name, name)
 
 
 def _only(source: Source, texts: Mapping[str, Mapping[str, str]]) -> Source:

@@ -145,4 +145,5 @@ def _labelled(sample: Sample) -> Question | None:
 def _pairs(source: Source, overall: Mapping[str, float], tau: float) -> Iterable[Prediction]:
     paired = {image for pair in source.pairs for image in (pair.first, pair.second)}
     samples = {sample.id: sample for sample in source.samples if sample.id in paired}
-    return pair_rows(source.pairs, samples, overall, tau=tau)
+    scores = {(p.first, p.second): (overall[p.first], overall[p.second]) for p in source.pairs}
+    return pair_rows(source.pairs, samples, scores, tau=tau)

@@ -66,7 +66,6 @@ class Prediction(TypedDict):
     response: NotRequired[str]
     cut: NotRequired[bool]
     other: NotRequired[str]
-    own_elsewhere: NotRequired[float]
     critique: NotRequired[str]
 
 

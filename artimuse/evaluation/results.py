@@ -5,7 +5,7 @@
     write_results(folder, results)                         # ... then what follows from it
     recompute(folder)["srcc"].value                        # the same number, from the rows alone
 
-results.json: {"benchmark", "protocol": {...}, "n_expected": {kind: n}, "n_scored": {kind: n},
+results.json: {"benchmark", "kind", "protocol": {...}, "n_expected": {kind: n}, "n_scored": {kind: n},
 "metrics": {"srcc": {"value", "ci95": [low, high], "n"}, ...}, "published": [...],
 "baselines": {system: {"srcc": ...}}}
 """
@@ -42,6 +42,7 @@ def results_json(
     benchmark: str,
     protocol: Mapping[str, Any],
     n_expected: Mapping[str, int],
+    kind: str = "recipe",
     allow_missing: bool = False,
     published: Sequence[Mapping[str, Any]] = (),
     baselines: Mapping[str, Mapping[str, Metric]] | None = None,
@@ -55,6 +56,7 @@ def results_json(
         benchmark: Its name.
         protocol: Everything that defines the numbers: checkpoint, prompt, preprocessing, split.
         n_expected: Items of each kind in the benchmark.
+        kind: Of the benchmark: scores, series, choices, critiques; a training run's own is "recipe".
         allow_missing: Accept fewer rows than expected; the caller prints what `missing` says.
         published: Published numbers for the same protocol.
         baselines: Metrics of other systems on the same items, by system.
@@ -71,6 +73,7 @@ def results_json(
         )
     return {
         "benchmark": benchmark,
+        "kind": kind,
         "protocol": dict(protocol),
         "n_expected": dict(n_expected),
         "n_scored": _scored(rows, n_expected),

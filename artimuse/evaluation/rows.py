@@ -83,18 +83,19 @@ def text_row(
 
 
 def pair_rows(
-    pairs: Sequence[Pair], samples: Mapping[str, Sample], scores: Mapping[str, float], *, tau: float,
-    images: Path | None = None,
+    pairs: Sequence[Pair], samples: Mapping[str, Sample],
+    scores: Mapping[tuple[str, str], tuple[float, float]],
+    *, tau: float, images: Path | None = None,
 ) -> Iterator[Prediction]:  # fmt: skip
     """The rows of annotated pairs.
 
     Args:
-        samples, scores: by sample id. tau: P(first better) = sigmoid((s_first - s_second) / tau), as the
-            rank loss has it.
+        samples: by id. scores: of both images of a pair, by their ids. tau: P(first better) =
+            sigmoid((s_first - s_second) / tau), as the rank loss has it.
     """
     for pair in pairs:
         one, other = samples[pair.first], samples[pair.second]
-        first, second = scores[pair.first], scores[pair.second]
+        first, second = scores[pair.first, pair.second]
         yield {
             "kind": "pair",
             "id": f"{pair.first}|{pair.second}",

@@ -156,7 +156,7 @@ def _progress(
     """Counts units once a phase."""
     steps = [(phase, unit) for phase in phases for unit in own if phase.expected(unit)]
     done = sum(all(key in rows for key in phase.expected(unit)) for phase, unit in steps)
-    progress = Progress(len(steps), skipped=done)
+    progress = Progress(len(steps), skipped=done, unit="step")
     if done and sharing.process == 0:
         progress.say(f"going on: {done} of {len(steps)} steps are done")
     return progress

@@ -14,19 +14,19 @@ class Progress:
     """Counts images, on stderr.
 
     Args:
-        total: images of the whole call. skipped: those that have their row already.
+        total: images (or what `unit` says) of the whole call. skipped: those that are done already.
 
     Attributes:
         scored, not_scored: images with and without a row now. cut_texts: texts that the limit of new tokens
             cut off.
     """
 
-    def __init__(self, total: int, *, skipped: int) -> None:
-        self.total, self.skipped = total, skipped
+    def __init__(self, total: int, *, skipped: int, unit: str = "image") -> None:
+        self.total, self.skipped, self.unit = total, skipped, unit
         self.scored = self.not_scored = self.cut_texts = 0
         self._start = self._last = time.monotonic()
         self._bar = (
-            tqdm(total=total, initial=skipped, unit="image", dynamic_ncols=True, file=sys.stderr)
+            tqdm(total=total, initial=skipped, unit=unit, dynamic_ncols=True, file=sys.stderr)
             if sys.stderr.isatty()
             else None
         )
@@ -77,4 +77,6 @@ class Progress:
             rate = here / self._elapsed_s
             done = here + self.skipped
             left_s = (self.total - done) / rate
-            self.say(f"image={done}/{self.total} images/s={rate:.2f} left_s={left_s:.0f}")
+            self.say(
+                f"{self.unit}={done}/{self.total} {self.unit}s/s={rate:.2f} left_s={left_s:.0f}"
+            )

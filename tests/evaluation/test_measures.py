@@ -1,5 +1,7 @@
 """Rows -> metrics: the statistic of the rows as they are is the metric, and hand-computed values."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from evaluation.making import choice, critique, pair, rank, score
@@ -25,6 +27,11 @@ def _scores(n=120, seed=0) -> list[Prediction]:
         )
         for i in range(n)
     ]  # fmt: skip
+
+
+def correlated(x: Any, y: Any) -> float:
+    found: Any = stats.spearmanr(x, y)
+    return float(found.statistic)
 
 
 def _series() -> list[Prediction]:
@@ -130,13 +137,13 @@ def test_categories_by_hand_and_as_the_data_check_has_them() -> None:
         part = [row for row in rows if row.get("category") == kind]
         if len(part) >= 10:
             x, y = [r["prediction"] for r in part], [r["label"] for r in part]
-            total += len(part) * stats.spearmanr(x, y)[0]
+            total += len(part) * correlated(x, y)
             n += len(part)
     assert found["srcc_within_categories"].metric.value == pytest.approx(total / n, abs=1e-9)
     ordered = sorted(rows, key=lambda row: row["id"])
     names = [str(row.get("category")) for row in ordered]
     kinds = [list(dict.fromkeys(names)).index(name) for name in names]
-    floor = category_floor([row["label"] for row in ordered], kinds)
+    floor = category_floor(np.array([row["label"] for row in ordered], float), kinds)
     assert floor
     assert found["srcc_category_floor"].metric.value == pytest.approx(floor["srcc"], abs=1e-9)
     assert found["srcc_category_floor"].metric.counts == {"categories": floor["categories"]}
@@ -199,3 +206,21 @@ def test_the_noise_ceiling_is_what_a_perfect_model_gets() -> None:
     exact = noise_ceiling(label, [0.0] * 3000, [12] * 3000)
     assert exact is not None
     assert exact.value == pytest.approx(1)
+
+
+def test_series_are_ranked_by_their_pairs_where_nothing_else_ranks_them() -> None:
+    """All pairs annotated: the same order of images, so the same metrics."""
+    rows = _series()
+    pairs = [row for row in rows if row["kind"] == "pair"]
+    whole = {name: one.metric.value for name, one in measures(rows).items()}
+    assert {name: one.metric.value for name, one in measures(pairs).items()} == pytest.approx(whole)
+    # A model that scores an image beside each partner: its series score is the mean.
+    beside = [
+        pair("a|b", 0.9, 60, 40, series="s"),
+        pair("a|c", 0.9, 20, 50, series="s"),
+        pair("b|c", 0.6, 45, 10, series="s"),
+    ]
+    found = measures(beside)
+    # Means: a 40, b 42.5, c 30; worth: a .9, b .35, c .25.
+    assert found["s_acc"].metric.value == 0
+    assert found["s_srcc"].metric.value == pytest.approx(0.5)

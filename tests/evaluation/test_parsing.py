@@ -47,7 +47,7 @@ def test_an_answer_is_read_as_documented(response: str, mark: str | None) -> Non
 
 def test_options_without_a_sign_and_without_words() -> None:
     """UniPercept's options are bare letters."""
-    options = dict.fromkeys(("A", "B", "C", "D"), "")
+    options: dict[str, str] = dict.fromkeys("ABCD", "")
     assert parse_choice("B", options) == "B"
     assert parse_choice("b. Soft", options) == "B"
     assert parse_choice("soft", options) is None

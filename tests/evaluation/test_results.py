@@ -41,7 +41,7 @@ def test_metrics_by_hand():
     found = compute_metrics(_rows())
     assert set(found) == {
         "srcc", "plcc", "krcc", "mae", "rmse", "plcc_logistic", "rmse_logistic",
-        "pair_accuracy", "pair_f1", "choice_accuracy",
+        "pair_accuracy", "pair_f1", "s_acc", "s_srcc", "pair", "series", "choice_accuracy",
     }  # fmt: skip
     assert found["srcc"].value == pytest.approx(0.9, abs=1e-12)
     assert found["plcc"].value == pytest.approx(stats.pearsonr(SCORES, LABELS)[0], abs=1e-9)
@@ -57,7 +57,9 @@ def test_metrics_by_hand():
 
 def test_kinds_without_rows_have_no_metric():
     assert compute_metrics([]) == {}
-    assert list(compute_metrics(_rows()[5:8])) == ["pair_accuracy", "pair_f1"]
+    assert list(compute_metrics(_rows()[5:8])) == [
+        "pair_accuracy", "pair_f1", "s_acc", "s_srcc", "pair", "series",
+    ]  # fmt: skip
     assert compute_metrics([pair("a|b", 0.5, 1.0, 2.0)]) == {}
 
 
@@ -131,7 +133,7 @@ def test_a_folder_gives_its_metrics_back(tmp_path):
     path = write_results(tmp_path / "deep" / "er", results)
     read = json.loads(path.read_text())
     assert list(read) == [
-        "benchmark", "protocol", "n_expected", "n_scored", "metrics", "published", "baselines",
+        "benchmark", "kind", "protocol", "n_expected", "n_scored", "metrics", "published", "baselines",
     ]  # fmt: skip
     assert read["n_scored"] == {"score": 5, "pair": 3, "choice": 3}
     assert read["metrics"] == {key: m.as_json() for key, m in recompute(tmp_path).items()}

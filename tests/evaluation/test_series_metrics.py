@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,8 @@ def test_series_srcc_is_the_mean_of_scipys() -> None:
     random = np.random.default_rng(1)
     labels = [random.integers(0, 4, size=n).astype(float) for n in (3, 5, 7, 10)]
     predictions = [np.round(random.normal(size=len(y)), 1) for y in labels]
-    mean = np.mean([stats.spearmanr(x, y)[0] for x, y in zip(predictions, labels, strict=True)])
+    found: list[Any] = [stats.spearmanr(x, y) for x, y in zip(predictions, labels, strict=True)]
+    mean = np.mean([one.statistic for one in found])
     assert series_srcc(predictions, labels).value == pytest.approx(mean, abs=1e-9)
     assert series_srcc([[1, 2], [2, 1]], [[1, 2], [1, 2]]).value == 0  # +1 and -1
 

@@ -23,10 +23,11 @@ CLOSE_PAIRS_LEAST = 10
 def of_series(pairs: Sequence[Prediction], ranks: Sequence[Prediction]) -> dict[str, Measured]:
     """pair_accuracy, pair_accuracy_close, pair_f1 of pairs; s_acc, s_srcc of ranked images; `pair`, `series`.
 
-    Where the rows have several categories, each metric also by category (`pair_f1/natural`). `pair` is the
-    mean of accuracy and F1 over the categories, `series` that of s-Acc and s-SRCC: both as the paper has
-    them, where there are ranked images.
+    Without rank rows, images are ranked by their pairs (`ranked_by_pairs`). Where the rows have several
+    categories, each metric also by category (`pair_f1/natural`). `pair` is the mean of accuracy and F1 over
+    the categories, `series` that of s-Acc and s-SRCC: both as the paper has them.
     """
+    ranks = ranks or ranked_by_pairs(pairs)
     found = _all(pairs, ranks)
     names = sorted({name for row in (*pairs, *ranks) if (name := row.get("category")) is not None})
     if len(names) > 1:
@@ -39,6 +40,37 @@ def of_series(pairs: Sequence[Prediction], ranks: Sequence[Prediction]) -> dict[
         found["pair"] = _over_categories(pairs, _pair_columns, _accuracy_and_f1)
     if "s_acc" in found:
         found["series"] = _over_categories(ranks, _series_columns, _acc_and_srcc)
+    return found
+
+
+def ranked_by_pairs(rows: Sequence[Prediction]) -> list[Prediction]:
+    """Rank rows of the images of pair rows that have scores and a series.
+
+    What an image is worth is its mean P(better) over its pairs, and what the model says its mean score: just
+    where every pair of a series is annotated.
+    """
+    images: dict[tuple[Unit, str], tuple[Prediction, list[tuple[float, float]]]] = {}
+    for row in rows:
+        scores, label = row.get("scores"), float(row["label"])  # pyright: ignore[reportArgumentType]
+        if scores is None or row.get("series") is None:
+            continue
+        for id_, score, odds in zip(row["id"].split("|"), scores, (label, 1 - label), strict=True):
+            images.setdefault((unit_of(row), id_), (row, []))[1].append((score, odds))
+    found: list[Prediction] = []
+    for (_, id_), (row, said) in images.items():
+        score, worth = np.mean(said, axis=0)
+        found.append(
+            {
+                "kind": "rank",
+                "id": id_,
+                # Rounded: .3 + .7 and .5 + .5 differ in the last bit.
+                "label": round(float(worth), 9),
+                "prediction": float(score),
+                "series": row.get("series"),
+                "dataset": row.get("dataset"),
+                "category": row.get("category"),
+            }
+        )
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from artimuse.data.collate import Item
 from artimuse.data.units import Unit
@@ -14,7 +15,17 @@ from artimuse.evaluation.rows import choice_row, pair_rows, rank_row, score_row
 from artimuse.inference.api import TAU
 from artimuse.inference.scorer import Answered
 from artimuse.inference.stream import Broken
-from artimuse.records import OVERALL, Question, Sample
+from artimuse.records import OVERALL, DataError, Question, Sample
+
+
+class BesideScores(Protocol):
+    """images: mean score of each sample over the others. pairs: S(x|y) and S(y|x), both ways round."""
+
+    @property
+    def images(self) -> Mapping[str, float]: ...
+    @property
+    def pairs(self) -> Mapping[tuple[str, str], tuple[float, float]]: ...
+
 
 Answers = Callable[[Sequence[Item]], Iterable[Answered | Broken]]
 
@@ -23,8 +34,8 @@ Answers = Callable[[Sequence[Item]], Iterable[Answered | Broken]]
 class ScoredPhase:
     """Asks for scores, and the order of series that follows from them.
 
-    An image's series score is its score; a model that scores an image against a partner would have the mean
-    over its pairs.
+    An image's series score is its score. A model that scores an image beside a partner has two scores of its
+    own for every pair, and as an image's series score the mean over its pairs (arXiv 2603.03907).
 
     Args:
         answers: items -> their answers in that order: `answer_stream` of a scorer, or what a file says.
@@ -32,6 +43,7 @@ class ScoredPhase:
         values: sample id -> the true value of an image of a series (higher is better), where the data set
             has one; other series take the mean of P(better) over an image's pairs.
         images: the folder that images' paths are relative to.
+        beside: the samples of a series -> their scores beside each other; None scores each image alone.
         choices: choice questions are asked too, and answered by the likeliest option.
     """
 
@@ -40,6 +52,7 @@ class ScoredPhase:
     values: Mapping[str, float]
     images: Path
     choices: bool = False
+    beside: Callable[[Sequence[Sample]], BesideScores] | None = None
 
     def expected(self, unit: Unit) -> list[Key]:
         keys: list[Key] = []
@@ -68,12 +81,20 @@ class ScoredPhase:
                 ),
                 None,
             )
-            yield broken or self._rows(unit, [o for o in answered if isinstance(o, Answered)])
+            yield broken or self._whole(unit, [o for o in answered if isinstance(o, Answered)])
+
+    def _whole(self, unit: Unit, answered: Sequence[Answered]) -> list[Prediction] | NotScored:
+        try:
+            return self._rows(unit, answered)
+        except DataError as error:  # an image of a pair
+            return NotScored(unit.samples[0].id, str(error))
 
     def _asked(self, sample: Sample) -> Iterator[tuple[int, Question]]:
         """The questions of a sample that this phase asks, with their numbers."""
         for number, question in enumerate(sample.questions):
-            ranked = sample.series is not None and question.aspect == OVERALL
+            ranked = (
+                self.beside is None and sample.series is not None and question.aspect == OVERALL
+            )
             scored = question.kind == "score" and (question.label is not None or ranked)
             if scored or (self.choices and question.kind == "choice"):
                 yield number, question
@@ -108,7 +129,14 @@ class ScoredPhase:
                 if question.label is not None:
                     rows.append(score_row(sample, question, score, spread, images=self.images))
         samples = {sample.id: sample for sample in unit.samples}
-        rows += pair_rows(unit.pairs, samples, overall, tau=TAU, images=self.images)
+        if self.beside is None:
+            pairs = {(p.first, p.second): (overall[p.first], overall[p.second]) for p in unit.pairs}
+        elif unit.pairs:
+            found = self.beside(unit.samples)
+            overall, pairs = dict(found.images), found.pairs
+        else:
+            pairs = {}
+        rows += pair_rows(unit.pairs, samples, pairs, tau=TAU, images=self.images)
         for id_, value in true_values(unit, self.values).items():
             rows.append(rank_row(samples[id_], value, overall[id_], images=self.images))
         return rows

@@ -1,0 +1,89 @@
+"""Predictions made elsewhere: their forms, how images are found, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from artimuse.data.collate import Item
+from artimuse.evaluation.given import given_answers, is_rows
+from artimuse.inference.scorer import Answered
+from artimuse.inference.stream import Broken
+from artimuse.records import Question, Sample, ScoreLabel, Source
+
+ASKED = (Question("score", aspect="overall", label=ScoreLabel(5, 0, 10)),)
+
+
+def source(*names: str) -> Source:
+    images = Path("/photos")
+    return Source("ava", [Sample(f"ava/{n}", (images / n,), ASKED, "ava") for n in names])
+
+
+def scores(path: Path, given: Source, scale: tuple[float, float] = (0, 100)) -> list[float | None]:
+    answering, _ = given_answers(path, given, scale)
+    found = answering.scores([Item(sample, ASKED) for sample in given.samples])
+    return [one.scores[0] if isinstance(one, Answered) else None for one in found]
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_every_form_of_a_score_file(tmp_path: Path) -> None:
+    given = source("a.jpg", "s/b.jpg")
+    rows = [{"image": "s/b.jpg", "score": 7}, {"image": "a.jpg", "score": 3.5}]
+    forms = {
+        "list.json": json.dumps(rows),
+        "rows.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+        "table.csv": "image,score\ns/b.jpg,7\na.jpg,3.5\n",
+    }
+    for name, text in forms.items():
+        assert scores(write(tmp_path / name, text), given) == [3.5, 7], name
+    assert scores(tmp_path / "list.json", given, (0, 10)) == [35, 70]
+
+
+def test_images_are_told_by_path_or_by_a_name_of_their_own(tmp_path: Path) -> None:
+    given = source("a.jpg", "s/b.jpg", "t/c.jpg", "u/c.jpg")
+    rows = [
+        {"image": image, "score": number}
+        for number, image in enumerate(("/photos/a.jpg", "elsewhere/b.jpg", "t/c.jpg", "u/c.jpg"))
+    ]
+    path = write(tmp_path / "l.json", rows)
+    assert scores(path, given) == [0, 1, 2, 3]
+    rows[2]["image"] = "c.jpg"  # of which there are two
+    with pytest.raises(ValueError, match=r"found 1 others, such as 'c\.jpg'"):
+        scores(write(path, rows), given)
+
+
+def test_what_is_missing_is_not_scored(tmp_path: Path) -> None:
+    path = write(tmp_path / "l.json", [{"image": "a.jpg", "score": 1}])
+    given = source("a.jpg", "b.jpg")
+    assert scores(path, given) == [1, None]
+    answering, _ = given_answers(path, given, (0, 100))
+    broken = next(iter(answering.scores([Item(given.samples[1], ASKED)])))
+    assert isinstance(broken, Broken)
+    assert "ava/b.jpg: no score in" in broken.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([{"image": "a.jpg", "score": 1}] * 2, "is there twice"),
+        ([{"image": "a.jpg", "score": 1}, {"image": "/photos/a.jpg", "score": 1}], "a second one"),
+        ([{"image": "a.jpg", "score": None}], "a finite `score`"),
+        ('[{"image": "a.jpg", "score": NaN}]', "a finite `score`"),
+        ([{"image": "z.jpg", "score": 1}], "found 1 others, such as 'z.jpg'"),
+        ({"a.jpg": {"answer": "A)"}}, "expected answers such as"),
+        ("[", "expected JSON"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        given_answers(write(tmp_path / "l.json", content), source("a.jpg"), (0, 100))
+
+
+def test_prediction_rows_are_told_from_score_files(tmp_path: Path) -> None:
+    assert is_rows(write(tmp_path / "a.jsonl", '{"kind": "score", "id": "x"}\n'))
+    assert not is_rows(write(tmp_path / "b.jsonl", '{"image": "x", "score": 1}\n'))
+    assert not is_rows(write(tmp_path / "c.json", []))
