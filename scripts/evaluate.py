@@ -200,7 +200,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--choices", choices=CHOICES, default="text", help="read choices from the text that is written "
         "(default), or take the likeliest option")  # fmt: skip
     add(
-        "--max-new-tokens", type=_positive, default=128, metavar="N", help="of a text (default 128)"
+        "--max-new-tokens", type=_positive, default=256, metavar="N", help="of a text (default 256)"
     )
     add("--batch-images", type=_positive, default=32, metavar="N",
         help="images in one forward pass (default 32); the numbers do not depend on it")  # fmt: skip

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from artimuse.evaluation.metrics import LOWER_IS_BETTER
 from artimuse.evaluation.studies import BASE
-
-LOWER_IS_BETTER = ("mae",)
 
 
 @dataclass(frozen=True, slots=True)

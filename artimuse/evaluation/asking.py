@@ -31,6 +31,8 @@ from artimuse.models.aesthetic import AestheticModel
 from artimuse.records import OVERALL, Question, Sample, Source
 
 ChoicesBy = Literal["text", "likelihood"]
+MAX_NEW_TOKENS = 256
+"""An expert's critique of ArtiMuse-10K has about 100 words."""
 LIKELIHOOD_BATCH = 2
 """Images of a batch whose whole texts are read: the logits of all their tokens are held at once."""
 
@@ -44,7 +46,7 @@ class Asking:
     """
 
     choices: ChoicesBy = "text"
-    max_new_tokens: int = 128
+    max_new_tokens: int = MAX_NEW_TOKENS
     batch_images: int = 32
 
 
@@ -65,8 +67,10 @@ class Answering:
     beside: Callable[[Sequence[Sample]], BesideScores] | None = None
 
 
-def model_answers(model: AestheticModel, asking: Asking, device: torch.device) -> Answering:
-    """A model as it is asked."""
+def model_answers(
+    model: AestheticModel, asking: Asking, device: torch.device, *, likelihood: bool
+) -> Answering:
+    """A model as it is asked; with `likelihood` also for how likely given texts are."""
     scorer = Scorer(model, device=device, batch_images=asking.batch_images)
     critic = Critic(model, device=device)
 
@@ -75,10 +79,9 @@ def model_answers(model: AestheticModel, asking: Asking, device: torch.device) -
         return critic.write(sample.images[0], texts, max_new_tokens=asking.max_new_tokens)
 
     batch = min(asking.batch_images, LIKELIHOOD_BATCH)
-    likelihood = TextLikelihood(model, device=device, batch_images=batch)
-    return Answering(
-        overall_of(model.info.aspects), partial(answer_stream, scorer), write, likelihood
-    )
+    texts = TextLikelihood(model, device=device, batch_images=batch) if likelihood else None
+    aspect = overall_of(model.info.aspects)
+    return Answering(aspect, partial(answer_stream, scorer), write, texts)
 
 
 def overall_of(aspects: Sequence[str]) -> str | None:
@@ -126,7 +129,7 @@ def phases_of(
             beside=answering.beside,
         )
     ]
-    likelihood = answering.likelihood if benchmark.kind == "critiques" else None
+    likelihood = answering.likelihood
     if likelihood is not None:
         found.append(LikelihoodPhase(likelihood, partners(source.samples), images))
     kinds = ("text",) if by_likelihood else ("choice", "text")

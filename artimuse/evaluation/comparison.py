@@ -16,11 +16,10 @@ from typing import Any, Literal
 from artimuse.evaluation.intervals import percentiles, resampled
 from artimuse.evaluation.measures.measured import Measured
 from artimuse.evaluation.measures.rows import measures
-from artimuse.evaluation.metrics import Metric
+from artimuse.evaluation.metrics import LOWER_IS_BETTER, Metric
 from artimuse.evaluation.predictions import Key, Prediction, key_of
 
 Verdict = Literal["better", "worse", "not separable"]
-LOWER_IS_BETTER = ("mae", "rmse", "rmse_logistic", "rmse_native", "critique_bits")
 _LISTED = 3
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from artimuse.config import SourceConfig
+from artimuse.config import ConfigError, SourceConfig
 from artimuse.data.formats import load_source
 from artimuse.data.units import units
 from artimuse.evaluation.asking import Asking, asked_of, model_answers, phases_of
@@ -87,13 +87,15 @@ def evaluate(
     loaded = load_model(folder, dtype=pick_dtype(settings.dtype)).to(device)
     split = split_of(benchmark, config, source, data)
     made = made_by(loaded, folder, benchmark, settings.asking, split)
-    answering = model_answers(loaded, settings.asking, device)
+    critiques = benchmark.kind == "critiques"
+    answering = model_answers(loaded, settings.asking, device, likelihood=critiques)
     choices = settings.asking.choices
     phases = phases_of(benchmark, source, config, answering, choices=choices)
+    # Before hours of scoring, as a run folder may be damaged.
+    relation = _relation(settings.training, folder, benchmark, source)
     outcome = run(phases, units(source), output, made=made, sharing=settings.sharing)
     if settings.sharing.process:
         return {}
-    relation = _relation(settings.training, folder, benchmark, source)
     protocol = protocol_of(made, split=split, images=Path(config.images), relation=relation)
     return _write(benchmark, source, config, outcome, protocol, output, settings)
 
@@ -162,7 +164,15 @@ def _read(
 def _relation(
     stated: RelationName | None, folder: Path, benchmark: Benchmark, source: Source
 ) -> Relation:
-    return relation_of(folder, benchmark, source) if stated is None else _stated(stated)
+    if stated is not None:
+        return _stated(stated)
+    try:
+        return relation_of(folder, benchmark, source)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}\n  so it is not known what the model was trained on: put it right, or say it with "
+            "--training"
+        ) from error
 
 
 def _stated(stated: RelationName | None) -> Relation:

@@ -21,6 +21,8 @@ from artimuse.evaluation.logistic import fitted
 
 Floats = NDArray[np.float64]
 LEAST_CORRELATED = 3
+LOWER_IS_BETTER = ("mae", "rmse", "rmse_logistic", "rmse_native", "critique_bits")
+"""Names of metrics, without what stands behind a slash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ and the base that the run started from, which may lie in a run folder too. From 
   stage, or by a base (arXiv 2507.14533's "ArtiMuse on AVA", whose text stage saw AVA's images);
 - zero-shot: neither, and the chain is known down to random weights or a base from the hub, whose own
   pretraining nobody can look up;
-- unknown: no run folder lies around the model, as for an imported checkpoint.
+- unknown: no run folder lies around the model, as for an imported checkpoint; or the data are somebody's own,
+  of a source that goes by another name.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def relation_of(folder: Path, benchmark: Benchmark, source: Source) -> Relation:
         return Relation(
             "unknown", f"{folder}: no run folder lies around it, so its training is not known"
         )
-    own_set = [one for one in trained if dataset_of(one.config) == dataset_of_benchmark(benchmark)]
+    own = source.name if benchmark.kind == "custom" else dataset_of_benchmark(benchmark)
+    own_set = [one for one in trained if own in (dataset_of(one.config), one.config.name)]
     leaked, not_there = _leaked(trained, source)
     notes = [
         *ends,
@@ -92,6 +94,9 @@ def relation_of(folder: Path, benchmark: Benchmark, source: Source) -> Relation:
         names = ", ".join(dict.fromkeys(one.config.name for one in own_set)) or "images in common"
         return Relation("seen in pretraining", f"trained on in another way: {names}{told}", leaked)
     names = ", ".join(dict.fromkeys(one.config.name for one in trained))
+    if benchmark.kind == "custom":
+        text = f"data of your own: say with --training how they relate to {names}, which was trained on"
+        return Relation("unknown", text + told)
     return Relation("zero-shot", f"trained on {names} alone{told}", leaked)
 
 

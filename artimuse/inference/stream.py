@@ -46,11 +46,7 @@ class Broken:
 def score_stream(
     scorer: Scorer, images: Sequence[ImageSource]
 ) -> Generator[Scored | Broken, None, None]:
-    """Scores of images in their order, a batch of `scorer.batch_images` at a time.
-
-    Raises:
-        ValueError: for a score that is no number: the model itself is broken.
-    """
+    """Scores of images in their order; see `answer_stream`."""
     items = [scorer.score_item(image) for image in images]
     for image, one in zip(images, answer_stream(scorer, items), strict=True):
         yield one if isinstance(one, Broken) else _scored(image, one, scorer.model.info.aspects)
@@ -59,7 +55,11 @@ def score_stream(
 def answer_stream(
     scorer: Scorer, items: Sequence[Item]
 ) -> Generator[Answered | Broken, None, None]:
-    """As `Scorer.answer`, reading ahead; of an item whose images cannot be read the reason."""
+    """As `Scorer.answer`, reading ahead; of an item whose images cannot be read the reason.
+
+    Raises:
+        ValueError: for a score that is no number: the model itself is broken.
+    """
     size = scorer.batch_images
     batches = [items[start : start + size] for start in range(0, len(items), size)]
     for batch, ready, broken in _read_ahead(scorer, batches):
@@ -68,7 +68,7 @@ def answer_stream(
             if number in broken:
                 yield Broken(item.sample.images[0], broken[number])
             else:
-                yield next(answered)
+                yield _finite(next(answered))
 
 
 def reason_of(image: ImageSource, error: DataError) -> str:
@@ -79,13 +79,20 @@ def reason_of(image: ImageSource, error: DataError) -> str:
 
 def _scored(image: ImageSource, answered: Answered, aspects: Sequence[str]) -> Scored:
     scores = dict(zip(aspects, answered.scores, strict=True))
-    for aspect, score in scores.items():
+    return Scored(image, scores, dict(zip(aspects, answered.spreads, strict=True)))
+
+
+def _finite(answered: Answered) -> Answered:
+    """The answer, if its scores are numbers."""
+    sample, questions = answered.item.sample, answered.item.questions
+    asked = [question.aspect for question in questions if question.kind == "score"]
+    for aspect, score in zip(asked, answered.scores, strict=True):
         if not math.isfinite(score):
             raise ValueError(
-                f"{name_of(image)}: expected a finite {aspect!r} score, found {score}: the model's weights "
-                "are damaged, or its numbers overflow (load it as float32)"
+                f"{name_of(sample.images[0])}: expected a finite {aspect!r} score, found {score}: the model's "
+                "weights are damaged, or its numbers overflow (load it as float32)"
             )
-    return Scored(image, scores, dict(zip(aspects, answered.spreads, strict=True)))
+    return answered
 
 
 _Batch = tuple[Sequence[Item], Ready | None, dict[int, str]]

@@ -7,9 +7,11 @@ from scipy import stats
 from artimuse.evaluation.metrics import (
     Metric,
     choice_accuracy,
+    krcc,
     mae,
     pair_accuracy,
     plcc,
+    plcc_logistic,
     rmse,
     srcc,
 )
@@ -27,6 +29,9 @@ def test_correlations_are_those_of_scipy_with_ties(seed, levels):
     assert plcc(prediction, label).value == pytest.approx(
         stats.pearsonr(prediction, label)[0], abs=1e-9
     )
+    assert krcc(prediction, label).value == pytest.approx(
+        stats.kendalltau(prediction, label)[0], abs=1e-9
+    )
     assert srcc(prediction, label).n == plcc(prediction, label).n == 200
 
 
@@ -40,7 +45,7 @@ def test_correlations_keep_their_sign_and_srcc_sees_ranks_alone():
     assert srcc(x + 64, y) == srcc(x, y)
 
 
-@pytest.mark.parametrize("metric", [srcc, plcc])
+@pytest.mark.parametrize("metric", [srcc, plcc, krcc, plcc_logistic])
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e9 / 3])
 def test_constants_score_zero(metric, constant):
     label = np.random.default_rng(0).normal(size=7)
@@ -48,7 +53,7 @@ def test_constants_score_zero(metric, constant):
     assert metric(label, [constant] * 7) == Metric(0.0, 7)
 
 
-@pytest.mark.parametrize("metric", [srcc, plcc, mae, rmse])
+@pytest.mark.parametrize("metric", [srcc, plcc, krcc, mae, rmse])
 def test_bad_values_are_errors_that_say_which(metric):
     with pytest.raises(ValueError, match=r"found the prediction nan at 2 \(1 of 4 items\)"):
         metric([1.0, 2.0, math.nan, 4.0], [1.0, 2.0, 3.0, 4.0])
@@ -61,7 +66,7 @@ def test_bad_values_are_errors_that_say_which(metric):
 
 
 def test_too_few_items_are_errors():
-    for metric in (srcc, plcc):
+    for metric in (srcc, plcc, krcc):
         with pytest.raises(ValueError, match="at least 3 items, found 2"):
             metric([1.0, 2.0], [1.0, 2.0])
     for metric in (mae, rmse):
@@ -73,6 +78,24 @@ def test_too_few_items_are_errors():
 def test_errors_by_hand():
     assert mae([1.0, 2.0, 6.0], [1.0, 4.0, 2.0]).value == pytest.approx(2.0)
     assert rmse([1.0, 2.0, 6.0], [1.0, 4.0, 2.0]).value == pytest.approx(math.sqrt(20 / 3))
+
+
+def test_a_logistic_relation_is_linear_after_the_fit():
+    x = np.linspace(-3, 3, 80)
+    label = 20 + 60 / (1 + np.exp(-(x - 0.5) / 0.4))
+    assert plcc(x, label).value < 0.97
+    assert plcc_logistic(x, label).value == pytest.approx(1, abs=1e-6)
+    assert plcc_logistic(1000 + 7 * x, label).value == pytest.approx(1, abs=1e-6)
+
+
+def test_the_fit_does_not_turn_an_inverted_model_round():
+    random = np.random.default_rng(0)
+    label = random.normal(size=200)
+    prediction = label + 0.3 * random.normal(size=200)
+    assert plcc_logistic(prediction, label).value >= plcc(prediction, label).value - 1e-3
+    assert plcc_logistic(-prediction, label).value < 0.1
+    with pytest.raises(ValueError, match="at least 5 items, found 4"):
+        plcc_logistic([1, 2, 3, 4], [1, 2, 3, 4])
 
 
 def test_pair_accuracy_by_hand():

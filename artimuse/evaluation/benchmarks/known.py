@@ -72,7 +72,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         Benchmark(
             "custom", "custom",
-            "your own table (.csv, .tsv, .jsonl), score list (.json), or folder of series (best image first)",
+            "your own table (.csv, .tsv, .jsonl), score list (.json), a folder of "
+            "series (best image first), or a source as a recipe has it (.yaml)",
             {
                 **{ending: Reader("custom", "table") for ending in _TABLES},
                 ".json": Reader("scores", "scores"),

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from artimuse.config import ConfigError, SourceConfig
+from artimuse.config import ConfigError, SourceConfig, root_paths
+from artimuse.config.reading import RecipeLoader
 from artimuse.evaluation.predictions import Kind
 
 BenchmarkKind = Literal["scores", "series", "choices", "critiques", "custom"]
 FOLDER = ""
 """The ending of a folder."""
+SOURCE = (".yaml", ".yml")
+"""A source as a recipe has it, of any format: what --benchmark custom takes too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,16 @@ class Benchmark:
         if not data.exists():
             raise ConfigError(f"--data {data}: no such file or folder; expected {self.expects}")
         suffix = FOLDER if data.is_dir() else data.suffix.lower()
-        if suffix not in self.readers:
+        if suffix not in self.readers and not (self.kind == "custom" and suffix in SOURCE):
             found = "a folder" if data.is_dir() else f"a file that ends in {suffix or 'nothing'}"
             raise ConfigError(f"--data {data}: expected {self.expects}, found {found}")
+        if suffix in SOURCE:
+            if images is not None or scale is not None:
+                raise ConfigError(
+                    f"--data {data}: it says itself where its images are, and its scale: "
+                    "leave out --images and --scale"
+                )
+            return _source_of(data)
         reader = self.readers[suffix]
         folder = images or (output / "images" if reader.unpacks else _beside(data))
         settings = dict(reader.settings)
@@ -95,6 +106,23 @@ class Benchmark:
 
 
 _SOURCE: TypeAdapter[SourceConfig] = TypeAdapter(SourceConfig)
+
+
+def _source_of(path: Path) -> SourceConfig:
+    """The one source of a YAML file, its paths, which are relative to the file, absolute."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=RecipeLoader)
+        config = _SOURCE.validate_json(json.dumps(content))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ConfigError(
+            f"--data {path}: expected a source as a recipe has it ({{name, format, images, ...}}): {error}"
+        ) from error
+    named: dict[str, Any] = {"images": str((path.parent / config.images).resolve())}
+    for key, value in root_paths(config):
+        name, _, number = key.partition(".")
+        place = str((path.parent / value).resolve())
+        named[name] = [*named.get(name, []), place] if number else place
+    return config.model_copy(update=named)
 
 
 def _beside(data: Path) -> Path:
