@@ -102,7 +102,12 @@ def _begun(folder: Path, made: Mapping[str, Any], sharing: Sharing) -> dict[Key,
     """The rows of earlier runs; the folder then says how its rows are made."""
     place = meta_path(folder / PREDICTIONS)
     if place.exists():
-        before = json.loads(place.read_text(encoding="utf-8"))["same"]
+        try:
+            before = json.loads(place.read_text(encoding="utf-8"))["same"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{place}: damaged ({error!r}): remove the folder to start anew"
+            ) from error
         differing = differences(before, made["same"])
         if differing:
             listed = "\n  ".join(differing)

@@ -2,9 +2,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from evaluation.making import score
 
 from artimuse.evaluation.prediction_file import PREDICTIONS, Appended, read_predictions
+from evaluation.making import score
 
 ROWS = [score(f"i{k}", 1.0, 2.0) for k in range(3)]
 
@@ -25,6 +25,8 @@ def test_a_row_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
         path.write_bytes(whole[:kept])
         with closing(Appended(path)) as file:
             assert file.rows == ROWS[:2]
+            # What is left of it is gone at once: the next row may be a shorter one.
+            assert path.read_bytes() == b"".join(whole.splitlines(keepends=True)[:2])
             file.write(ROWS[2:])
         assert path.read_bytes() == whole
 
