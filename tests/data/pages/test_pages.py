@@ -64,7 +64,7 @@ def test_thumbnails_are_small(tmp_path: Path) -> None:
 
 def test_a_document_holds_its_title_its_cards_and_its_style() -> None:
     html = document("<a>", card("b & c", fact_list({"<n>": "1"}), id_="x"), style=".more {}")
-    assert html.startswith("<!doctype html>\n<html lang=\"en\">")
+    assert html.startswith('<!doctype html>\n<html lang="en">')
     assert "<title>&lt;a&gt;</title>" in html
     assert '<section class="card" id="x"><h2>b &amp; c</h2>' in html
     assert "<dt>&lt;n&gt;</dt><dd>1</dd>" in html

@@ -8,18 +8,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from artimuse.data.checks.report.findings import findings
 from artimuse.data.checks.report.page.page import page
 from artimuse.data.checks.report.terminal import summary
-from artimuse.data.pages.charts import bars, number
-from artimuse.data.pages.html import Html, join, tag
-from artimuse.data.pages.thumbnails import thumbnail
 
 EVIL = "<script>alert('x')</script>\"&"
 SPREAD = {"n": 2, "min": 0, "median": 3.0, "p95": 4.0, "max": 4,
