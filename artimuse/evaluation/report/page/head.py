@@ -64,9 +64,9 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
         names = ", ".join(pictures.absent[:5]) + (" …" if len(pictures.absent) > 5 else "")
         notes.append(
             tag("p", f"{len(pictures.absent):,} of {pictures.asked:,} pictures cannot be shown "
-                     f"(looked for in {where}): {names}", class_="mark")
+                     f"(looked for in {where}): {names}", class_="warning")
         )  # fmt: skip
-    level = "refused" if lacking else ("warning" if pictures.absent else "good")
+    level = "refused" if lacking else "good"
     heading = "Incomplete: scored " if lacking else "Complete: scored "
     return tag(
         "section",

@@ -42,7 +42,7 @@ def series(results: Mapping[str, Any], found: Sequence[Order], pictures: Picture
     lengths = [panel("Images per series", _lengths(found))] if found else []
     return card(
         "Series",
-        tag("div", *charts, *lengths, class_="panels"),
+        tag("div", *charts, *lengths, class_="plots"),
         told if shown else Html(""),
         *shown,
     )

@@ -17,38 +17,36 @@ BOUNDS = {
     )
 }
 WITHOUT_PUBLISHED = ("srcc", "pair_accuracy", "choice_accuracy")
-LEGEND = (
-    ("", "this model, with its 95 % interval"),
-    ("band", "the interval, to compare with"),
-    ("same", "on the same items and protocol"),
-    ("other", "published under another protocol: not comparable, see below"),
-    ("bound", "what is possible without the image, and at all"),
-)
+LEGEND = {
+    "ours": "this model; its 95 % interval is shaded",
+    "same": "on the same items and protocol",
+    "other": "published under another protocol: not comparable, see the table",
+    "bound": "what is possible without the image, and at all",
+}
 
 
 def standing(results: Mapping[str, Any], published: Sequence[Mapping[str, Any]]) -> Html:
     """A chart per quoted metric and the published tables; nothing without anything to stand beside."""
     metrics = results["metrics"]
     quoted = [key for key in _published_keys(published) if _headline(key) and key in metrics]
-    charts = [
-        panel(metric_name(key), _chart(key, results, published))
+    rows = {
+        key: _rows(key, results, published)
         for key in quoted or [key for key in WITHOUT_PUBLISHED if key in metrics]
-        if len(_rows(key, results, published)) > 1
-    ]
+    }
+    rows = {key: beside for key, beside in rows.items() if len(beside) > 1}
     tables = _tables(results, published)
-    if not charts and not tables:
+    if not rows and not tables:
         return Html("")
-    legend = tag(
-        "div",
-        *(tag("span", tag("i", class_=name or None), text) for name, text in LEGEND),
-        class_="legend",
+    charts = [panel(metric_name(key), _chart(key, results, beside)) for key, beside in rows.items()]
+    kinds = {row.kind for beside in rows.values() for row in beside}
+    legend = (
+        tag("span", tag("i", class_=kind), text) for kind, text in LEGEND.items() if kind in kinds
     )
-    chart = [tag("div", *charts, class_="panels"), legend] if charts else []
-    return card("Where it stands", *chart, *tables)
+    chart = [tag("div", *charts, class_="plots"), tag("div", *legend, class_="legend")]
+    return card("Where it stands", *(chart if charts else ()), *tables)
 
 
-def _chart(key: str, results: Mapping[str, Any], published: Sequence[Mapping[str, Any]]) -> Html:
-    rows = _rows(key, results, published)
+def _chart(key: str, results: Mapping[str, Any], rows: Sequence[Row]) -> Html:
     low, high = extent(rows, at_least=(0.0, 1.0))
     band = results["metrics"][key].get("ci95")
     return interval_rows(

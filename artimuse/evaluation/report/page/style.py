@@ -24,7 +24,7 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .plot .cells rect { fill: var(--bar); } .plot .spread rect { fill: var(--bar); opacity: .55; }
 .plot .link { fill: none; stroke: var(--bar); stroke-width: 1.2; opacity: .6; }
 .plot .reach { stroke: var(--bar); stroke-width: 2; } .plot .mean { fill: var(--bar); }
-.rows { margin: .3rem 0 .6rem; }
+.rows { margin: .3rem 0 .6rem; container-type: inline-size; }
 .row {
   display: grid; grid-template-columns: minmax(7rem, 15rem) 1fr minmax(9.4rem, auto); gap: .1rem .8rem;
   align-items: center; padding: .12rem 0; font-size: .88rem;
@@ -60,12 +60,13 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .legend i.other { background: none; border: 2px solid var(--other); }
 .legend i.square { border-radius: 2px; } .legend i.wrong { background: var(--wrong); opacity: .6; }
 .legend i.none { background: var(--none); } .legend i.band { background: var(--soft); border-radius: 2px; }
+.verdict p.warning { color: var(--warning); font-size: .88rem; }
 .mark { font-size: .8rem; color: var(--quiet); }
 tr.own td { background: var(--soft); font-weight: 600; }
 td .under { display: block; font-size: .76rem; color: var(--quiet); font-weight: 400; }
 td.words, th.words { text-align: left; font-variant-numeric: normal; }
 .wall {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr));
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr));
   gap: .8rem; margin: .4rem 0 1rem;
 }
 .wall figure { margin: 0; min-width: 0; font-size: .8rem; }
@@ -107,10 +108,13 @@ td.shade { position: relative; font-variant-numeric: tabular-nums; }
 .bars { display: flex; align-items: flex-end; gap: .3rem; height: 6rem; max-width: 24rem; }
 .bars div { flex: 1; text-align: center; font-size: .75rem; color: var(--quiet); }
 .bars i { display: block; background: var(--bar); border-radius: 3px 3px 0 0; }
-@media (max-width: 40rem) {
-  .row { grid-template-columns: 1fr auto; }
+@container (max-width: 44rem) {
+  .row { grid-template-columns: 1fr auto; padding: .2rem 0; }
   .row .what { grid-area: 1 / 1; } .row .number { grid-area: 1 / 2; } .row svg { grid-area: 2 / 1 / 3 / 3; }
-  .row.foot { grid-template-columns: 1fr; } .row.foot span:empty { display: none; }
+  .row svg { height: 1.15rem; }
+  .row.foot { grid-template-columns: 1fr; padding: 0; } .row.foot > span:empty { display: none; }
+}
+@media (max-width: 40rem) {
   .wall { grid-template-columns: repeat(auto-fill, minmax(7.6rem, 1fr)); gap: .6rem; }
   td.words { grid-column: 1 / -1; }
 }
