@@ -19,7 +19,7 @@ from artimuse.evaluation import published_tables as tables
 from artimuse.evaluation.published_tables import Relation
 
 UNKNOWN = "unknown"
-IN_WORDS: dict[Relation, str] = {
+IN_WORDS: dict[str, str] = {
     "in-domain": "trained on this data set's training images",
     "seen in pretraining": "not fine-tuned here, but its pretraining saw images of this data set",
     "zero-shot": "never trained on this data set",
@@ -70,16 +70,25 @@ def beside(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def marks(row: PublishedRow, results: Mapping[str, Any]) -> list[str]:
     """Why a row is of another protocol than a result; empty where both are alike."""
-    protocol = results.get("protocol", {})
-    ours = (protocol.get("training") or {}).get("relation") or UNKNOWN
-    found = list(row.notes)
+    ours = relation_of(results)
+    found: list[str] = []
     if row.relation is None:
         found.append("not stated whether it was trained on this data set")
     elif ours == UNKNOWN:
         found.append(f"{IN_WORDS[row.relation]}; of this model that is not recorded")
     elif ours != row.relation:
         found.append(f"{IN_WORDS[row.relation]}; this model: {IN_WORDS.get(ours, ours)}")
-    found += _other_items(row, results)
+    return found + other_items(row, results)
+
+
+def relation_of(results: Mapping[str, Any]) -> str:
+    """How the model of a result stands to the benchmark's data; "unknown" where that is not recorded."""
+    return (results.get("protocol", {}).get("training") or {}).get("relation") or UNKNOWN
+
+
+def other_items(row: PublishedRow, results: Mapping[str, Any]) -> list[str]:
+    """Why a row was measured on other items than a result; empty where nothing says so."""
+    found = [*row.notes, *_other_items(row, results)]
     if any(results["n_scored"].get(kind, 0) < n for kind, n in results["n_expected"].items()):
         found.append("this result lacks items")
     return found
@@ -161,17 +170,18 @@ def _series() -> Iterator[PublishedRow]:
             for category, values in by_category.items()
             for name, value in zip(tables.SERIES_METRICS, values, strict=True)
         }
-        # The paper's own summary of its columns.
-        metrics["pair"] = round(fmean(v for four in columns for v in four[:2]), 4)
-        metrics["series"] = round(fmean(v for four in columns for v in four[2:]), 4)
-        without_category = ("pair", "series")
+        # The paper's summary of its columns, as it says itself or by its definition.
+        pair = fmean(v for four in columns for v in four[:2])
+        ranked = fmean(v for four in columns for v in four[2:])
+        said = tables.SERIES_MEANS.get((system, checkpoint), (pair, ranked))
+        metrics |= {name: round(v, 3) for name, v in zip(("pair", "series"), said, strict=True)}
         yield PublishedRow(
             "fgaesthetics", system, checkpoint, tables.FGAESQ, "results", relation, metrics,
             items={f"pair_accuracy/{name}": n for name, n in tables.PAIRS.items()},
             excluded={
                 key: tables.NATURAL_LACKS
                 for key in metrics
-                if key.endswith("/natural") or key in without_category
+                if key.endswith("/natural") or key in ("pair", "series")
             },
         )  # fmt: skip
 
@@ -183,7 +193,7 @@ def _aesbench() -> Iterator[PublishedRow]:
             f"choice_accuracy/{name}": round(share / 100, 4)
             for name, share in zip(names, shares, strict=True)
         }
-        source = f"{tables.AESEXPERT}, {tables.AESBENCH}"
+        source = f"{tables.AESEXPERT} and {tables.AESBENCH.removeprefix('arXiv ')}"
         yield PublishedRow(
             "aesbench", system, "", source, "results", relation, metrics | {"aesi_rated": rated},
             notes=(tables.ANSWERS_KEPT,), digits=4,

@@ -68,6 +68,8 @@ COUNTED = {
 def metric_name(key: str) -> str:
     """A metric's name to read, with what it was taken over."""
     base, *of = key.split("/")
+    if base == "choice_accuracy" and of:
+        return f"{', '.join(of)} accuracy"
     return ", ".join([NAMES.get(base, base.replace("_", " ")), *of])
 
 

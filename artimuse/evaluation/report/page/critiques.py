@@ -85,7 +85,7 @@ def _written(rows: Sequence[Any], pictures: Pictures) -> Html:
         return Html("")
     names = sorted(by_image)
     chosen = names[:: max(1, len(names) // WRITTEN)][:WRITTEN]
-    shown = [_talk(name, by_image[name], pictures) for name in chosen]
+    shown = [_talk(name, by_image[name], pictures, name == chosen[0]) for name in chosen]
     cut = sum(bool(row.get("cut")) for row in rows)
     note = f"{len(rows):,} texts of {len(names):,} images were written; these are {len(chosen)} of them"
     if cut:
@@ -93,7 +93,7 @@ def _written(rows: Sequence[Any], pictures: Pictures) -> Html:
     return tag("div", tag("h3", "What it writes"), tag("p", note, class_="mark"), *shown)
 
 
-def _talk(name: str, rows: Sequence[Any], pictures: Pictures) -> Html:
+def _talk(name: str, rows: Sequence[Any], pictures: Pictures, first: bool) -> Html:
     said = []
     for row in rows:
         asked = row.get("aspect") or row.get("question") or "asked"
@@ -103,4 +103,9 @@ def _talk(name: str, rows: Sequence[Any], pictures: Pictures) -> Html:
             expert = tag("span", "expert: ", class_="quiet")
             said.append(tag("div", expert, str(row["label"]), class_="said"))
     figure = tag("div", framed(rows[0].get("image"), name, pictures), style="max-width: 11rem")
-    return tag("details", tag("summary", name), figure, tag("div", *said))
+    return tag(
+        "details",
+        tag("summary", name),
+        tag("div", figure, tag("div", *said), class_="talk"),
+        open=first,
+    )

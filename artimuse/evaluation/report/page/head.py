@@ -79,10 +79,12 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
 def tiles(results: Mapping[str, Any]) -> Html:
     """The numbers that this benchmark is quoted by."""
     metrics = results["metrics"]
-    shown = [key for key in TILES if key in metrics][:MOST_TILES]
+    shown = [key for key in TILES if key in metrics]
+    shown += [key for key in metrics if key.startswith("choice_accuracy/") and key.count("/") == 1]
     if not shown:
         # Several data sets or aspects: no metric without a suffix.
-        shown = [key for key in metrics if key.split("/")[0] in TILES][:MOST_TILES]
+        shown = [key for key in metrics if key.split("/")[0] in TILES]
+    shown = shown[:MOST_TILES]
     return tag("div", *(_tile(key, metrics[key]) for key in shown), class_="tiles")
 
 
@@ -121,9 +123,13 @@ def _tile(key: str, found: Mapping[str, Any]) -> Html:
         tag("div", metric_name(key), class_="name"),
         tag("div", value(found["value"], key), class_="big"),
         tag("div", interval(found, key), unit, class_="under"),
-        tag("div", f"n {found['n']:,}", class_="under"),
+        tag("div", ", ".join([f"n {found['n']:,}", *_told(found, "unparsed")]), class_="under"),
         class_="tile",
     )
+
+
+def _told(found: Mapping[str, Any], count: str) -> list[str]:
+    return [f"{found[count]:,} {count}"] if count in found else []
 
 
 def _counts(found: Mapping[str, Any]) -> Html:

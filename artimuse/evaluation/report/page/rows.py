@@ -63,7 +63,7 @@ def interval_rows(
     names = ends or (f"{low:g}", f"{high:g}")
     axis = tag("div", tag("span", names[0]), tag("span", names[1]), class_="axis")
     foot = tag("div", tag("span"), axis, tag("span"), class_="row foot")
-    return tag("div", join(drawn), foot, class_="rows")
+    return tag("div", tag("div", join(drawn), foot, class_="lines"), class_="rows")
 
 
 def _row(

@@ -63,18 +63,18 @@ def _table(table: Table) -> Html:
         "tr", tag("th", "system"), *(tag("th", metric_name(key)) for key in table.columns),
         tag("th", "protocol", class_="words"),
     )  # fmt: skip
-    rows = [_line(line, table.columns) for line in table.lines]
+    rows = [_line(table, line) for line in table.lines]
     whole = tag("table", tag("thead", header), tag("tbody", *rows), class_="stack")
     return tag("div", whole, class_="scroll")
 
 
-def _line(line: Line, columns: Sequence[str]) -> Html:
-    told = "" if line.own else ("another protocol: " + line.why if line.why else "same protocol")
+def _line(table: Table, line: Line) -> Html:
+    told = line.relation + (f"; not comparable: {line.why}" if line.why else "")
     under = tag("span", line.note, class_="under") if line.note else Html("")
     return tag(
         "tr",
         tag("td", line.name, under),
-        *(tag("td", line.told.get(key, "-"), data_label=metric_name(key)) for key in columns),
+        *(tag("td", line.told.get(key, "-"), data_label=metric_name(key)) for key in table.columns),
         tag("td", told, class_="words mark"),
         class_="own" if line.own else None,
     )

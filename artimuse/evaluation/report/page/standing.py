@@ -8,7 +8,7 @@ from typing import Any
 from artimuse.data.pages.html import Html, tag
 from artimuse.data.pages.shell import card, panel
 from artimuse.evaluation.report.page.rows import Row, extent, interval_rows
-from artimuse.evaluation.report.words import metric_name, model_name, value, written
+from artimuse.evaluation.report.words import interval, metric_name, model_name, value, written
 
 BOUNDS = {
     "srcc": (
@@ -122,8 +122,11 @@ def _table(
     own = tag(
         "tr",
         tag("td", model_name(results), tag("span", "measured here", class_="under")),
-        *(tag("td", written(metrics.get(key), key), data_label=metric_name(key)) for key in keys),
-        tag("td", "95 % intervals in brackets", class_="words mark"),
+        *(
+            tag("td", *_own_cell(metrics.get(key), key), data_label=metric_name(key))
+            for key in keys
+        ),
+        tag("td", "in brackets: 95 % intervals", class_="words mark"),
         class_="own",
     )
     others = [_line(row, keys) for row in rows]
@@ -132,6 +135,12 @@ def _table(
         tag("table", tag("thead", header), tag("tbody", own, *others), class_="stack"),
         class_="scroll",
     )
+
+
+def _own_cell(metric: Mapping[str, Any] | None, key: str) -> list[str]:
+    if metric is None:
+        return ["-"]
+    return [value(metric["value"], key), tag("span", interval(metric, key), class_="under")]
 
 
 def _line(row: Mapping[str, Any], keys: Sequence[str]) -> Html:

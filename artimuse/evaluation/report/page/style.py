@@ -5,8 +5,10 @@ REPORT_STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --same: #7fd195; --other: #7f838b; --wrong: #b5633f; --none: #7461a3; --soft: #6ea3d830; }
 }
-header .chip { vertical-align: .2em; margin-left: .4rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .7rem; }
+header .chip { vertical-align: .1em; }
+.card > div > h3 { margin-top: 1rem; }
+.stack td:first-child { min-width: 9.5rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .7rem; }
 .tile { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; min-width: 0; }
 .tile .name { font-size: .82rem; color: var(--quiet); }
 .tile .big {
@@ -14,7 +16,7 @@ header .chip { vertical-align: .2em; margin-left: .4rem; }
   letter-spacing: -.01em;
 }
 .tile .under { font-size: .8rem; color: var(--quiet); font-variant-numeric: tabular-nums; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.plots { display: grid; align-items: start; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
 svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 0 auto; }
 .plot text { fill: var(--quiet); font-size: 11px; font-family: inherit; }
 .plot .name { font-size: 12px; }
@@ -25,9 +27,10 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .plot .link { fill: none; stroke: var(--bar); stroke-width: 1.2; opacity: .6; }
 .plot .reach { stroke: var(--bar); stroke-width: 2; } .plot .mean { fill: var(--bar); }
 .rows { margin: .3rem 0 .6rem; container-type: inline-size; }
+.lines { display: grid; grid-template-columns: minmax(7rem, 15rem) 1fr auto; column-gap: .9rem; }
 .row {
-  display: grid; grid-template-columns: minmax(7rem, 15rem) 1fr minmax(9.4rem, auto); gap: .1rem .8rem;
-  align-items: center; padding: .12rem 0; font-size: .88rem;
+  display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; align-items: center;
+  padding: .12rem 0; font-size: .88rem;
 }
 .row > * { min-width: 0; }
 .row svg { display: block; width: 100%; height: 1.5rem; overflow: visible; }
@@ -43,7 +46,7 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .row.other .halo + .point { stroke: var(--card); stroke-width: 6; }
 .row.same .reach { stroke: var(--same); }
 .row.bound .point, .row.bound .reach { stroke: var(--mark); } .row.ours .what { font-weight: 600; }
-.row.plain .what { font-weight: 400; }
+.row.ours .what .quiet, .row.plain .what { font-weight: 400; }
 .row .good { fill: var(--bar); }
 .row .wrong { fill: var(--wrong); opacity: .5; }
 .row .none { fill: var(--none); }
@@ -62,7 +65,7 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .legend i.none { background: var(--none); } .legend i.band { background: var(--soft); border-radius: 2px; }
 .verdict p.warning { color: var(--warning); font-size: .88rem; }
 .mark { font-size: .8rem; color: var(--quiet); }
-tr.own td { background: var(--soft); font-weight: 600; }
+tr.own td { background: var(--soft); font-weight: 600; } tr.own td.words { font-weight: 400; }
 td .under { display: block; font-size: .76rem; color: var(--quiet); font-weight: 400; }
 td.words, th.words { text-align: left; font-variant-numeric: normal; }
 .wall {
@@ -99,6 +102,8 @@ table.matrix { width: auto; } table.matrix td, table.matrix th { text-align: cen
 table.matrix th:first-child, table.matrix td:first-child { text-align: left; }
 td.shade { position: relative; font-variant-numeric: tabular-nums; }
 .talks { display: grid; gap: .8rem; }
+.talk { display: grid; grid-template-columns: 11rem 1fr; gap: 1rem; margin: .5rem 0 1rem; }
+.talk > * { min-width: 0; }
 .said {
   border-left: 3px solid var(--line); padding: 0 0 0 .7rem;
   margin: .4rem 0; white-space: pre-wrap; font-size: .88rem;
@@ -109,13 +114,15 @@ td.shade { position: relative; font-variant-numeric: tabular-nums; }
 .bars div { flex: 1; text-align: center; font-size: .75rem; color: var(--quiet); }
 .bars i { display: block; background: var(--bar); border-radius: 3px 3px 0 0; }
 @container (max-width: 44rem) {
-  .row { grid-template-columns: 1fr auto; padding: .2rem 0; }
+  .lines { display: block; }
+  .row { grid-template-columns: 1fr auto; column-gap: .8rem; padding: .2rem 0; }
   .row .what { grid-area: 1 / 1; } .row .number { grid-area: 1 / 2; } .row svg { grid-area: 2 / 1 / 3 / 3; }
   .row svg { height: 1.15rem; }
   .row.foot { grid-template-columns: 1fr; padding: 0; } .row.foot > span:empty { display: none; }
 }
 @media (max-width: 40rem) {
   .wall { grid-template-columns: repeat(auto-fill, minmax(7.6rem, 1fr)); gap: .6rem; }
+  .talk { grid-template-columns: 1fr; }
   td.words { grid-column: 1 / -1; }
 }
 @media print {
