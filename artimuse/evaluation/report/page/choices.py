@@ -47,7 +47,7 @@ def _dimension(tally: Tally, metrics: Mapping[str, Any], *, only: bool) -> Html:
         "div",
         tag("h3", tally.dimension, " ", tag("span", f"{tally.n:,} questions, {classes}; {always}",
                                             class_="mark")),
-        tag("div", *rows, class_="rows"),
+        tag("div", tag("div", *rows, class_="lines"), class_="rows"),
         _table(tally) if len(tally.classes) <= CLASSES else Html(""),
     )  # fmt: skip
 

@@ -54,7 +54,8 @@ def strip(order: Order, pictures: Pictures) -> Html:
         "svg", *paths, viewBox=f"0 0 {100 * number} {HEIGHT}", preserveAspectRatio="none", role="img",
         aria_label=f"the model orders them {said}",
     )  # fmt: skip
-    name = " · ".join(filter(None, (order.category, f"series {order.series}")))
+    series = order.series.removeprefix(f"{order.category}/")
+    name = " · ".join(filter(None, (order.category, f"series {series}")))
     return tag(
         "div",
         tag("div", tag("span", name), tag("span", f"SRCC {order.srcc:.2f}"), class_="side"),

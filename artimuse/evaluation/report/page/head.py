@@ -54,11 +54,14 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
     )
     notes: list[Html] = []
     if lacking:
+        notes.append(
+            tag("p", f"{sum(lacking.values()):,} items are missing from every number below.")
+        )
         listed = results.get("protocol", {}).get("missing") or []
-        more = f", and {len(listed) - LISTED:,} more" if len(listed) > LISTED else ""
-        named = f": {', '.join(map(str, listed[:LISTED]))}{more}" if listed else ""
-        text = f"{sum(lacking.values()):,} items are missing from every number below{named}"
-        notes.append(tag("p", text))
+        if listed:
+            more = f", and {len(listed) - LISTED:,} more" if len(listed) > LISTED else ""
+            named = ", ".join(map(str, listed[:LISTED])) + more
+            notes.append(tag("details", tag("summary", "Which"), tag("p", named)))
     if pictures.absent:
         where = pictures.root if pictures.root is not None else "no folder: none was given"
         names = ", ".join(pictures.absent[:5]) + (" …" if len(pictures.absent) > 5 else "")

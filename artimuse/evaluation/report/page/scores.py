@@ -58,7 +58,7 @@ def _categories(parts: Sequence[Part]) -> Html:
     if parts[CATEGORIES:]:
         more = f"{len(parts) - CATEGORIES:,} more"
         rest = tag("details", tag("summary", more), _within(parts, parts[CATEGORIES:]))
-    return tag("div", tag("h3", f"SRCC within {len(parts):,} categories"), first, rest)
+    return tag("div", panel(f"SRCC within {len(parts):,} categories", first, rest), class_="plots")
 
 
 def _bands(parts: Sequence[Part]) -> Html:

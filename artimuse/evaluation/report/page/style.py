@@ -16,7 +16,10 @@ header .chip { vertical-align: .1em; }
   letter-spacing: -.01em;
 }
 .tile .under { font-size: .8rem; color: var(--quiet); font-variant-numeric: tabular-nums; }
-.plots { display: grid; align-items: start; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.plots {
+  display: grid; align-items: start; gap: 1rem; margin: .2rem 0 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr));
+}
 svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 0 auto; }
 .plot text { fill: var(--quiet); font-size: 11px; font-family: inherit; }
 .plot .name { font-size: 12px; }
@@ -64,8 +67,9 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .legend i.square { border-radius: 2px; } .legend i.wrong { background: var(--wrong); opacity: .6; }
 .legend i.none { background: var(--none); } .legend i.band { background: var(--soft); border-radius: 2px; }
 .verdict p.warning { color: var(--warning); font-size: .88rem; }
-.mark { font-size: .8rem; color: var(--quiet); }
-tr.own td { background: var(--soft); font-weight: 600; } tr.own td.words { font-weight: 400; }
+.mark { font-size: .8rem; color: var(--quiet); font-weight: 400; }
+tr.own { background: var(--soft); } tr.own td { font-weight: 600; } tr.own td.words { font-weight: 400; }
+tr.own td:not(:first-child) .under { white-space: nowrap; }
 td .under { display: block; font-size: .76rem; color: var(--quiet); font-weight: 400; }
 td.words, th.words { text-align: left; font-variant-numeric: normal; }
 .wall {
