@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from artimuse.evaluation import metrics as measure
 from artimuse.evaluation.intervals import mean_interval, srcc_interval
@@ -180,8 +181,8 @@ def _misses(columns: Columns, places: NDArray[Any]) -> list[Miss]:
 
 def _equal_parts(values: Floats, parts: int) -> list[NDArray[np.bool_]]:
     """Masks (N) of at most so many parts of nearly equal size by value, equal values together, none empty."""
-    ends = np.quantile(values, np.linspace(0, 1, parts + 1)[1:-1], method="lower")
-    member = np.searchsorted(np.unique(ends), values, side="left")
+    # Equal values share their mean rank, so they fall into one part.
+    member = np.floor((rankdata(values) - 0.5) / len(values) * parts)
     return [mask for k in range(parts) if (mask := member == k).any()]
 
 

@@ -110,5 +110,5 @@ def _name(names: Sequence[str]) -> str:
     """`base-seed0`, `base-seed1`: `base`."""
     if len(set(names)) == 1:
         return names[0]
-    bare = {re.sub(r"[-_. ]*(seed|s)?[-_. ]*\d+$", "", name) for name in names}
+    bare = {re.sub(r"([-_. ]+(seed|s))?[-_. ]*\d+$", "", name) for name in names}
     return bare.pop() if len(bare) == 1 and "" not in bare else names[0]

@@ -106,9 +106,7 @@ def _read(path: Path, needed: Sequence[str]) -> dict[str, Any]:
         ) from error
     lacking = [key for key in needed if not isinstance(found, dict) or key not in found]
     if lacking:
-        raise ValueError(
-            f"{path}: expected {', '.join(needed)}, found none of {', '.join(lacking)}; evaluate again"
-        )
+        raise ValueError(f"{path} lacks {', '.join(lacking)}; evaluate again")
     return found
 
 

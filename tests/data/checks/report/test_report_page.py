@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from data.pages.reading import EVIL, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from artimuse.data.checks.report.findings import findings
 from artimuse.data.checks.report.page.page import page
 from artimuse.data.checks.report.terminal import summary
 
-EVIL = "<script>alert('x')</script>\"&"
 SPREAD = {"n": 2, "min": 0, "median": 3.0, "p95": 4.0, "max": 4,
           "histogram": {"low": 0, "high": 4, "counts": [0, 2]}}  # fmt: skip
 COUNTS = {"samples": 2, "images": 2, "series": 1, "texts": 2, "choices": 0, "scores": 2, "pairs": 1}
@@ -78,38 +77,6 @@ def made_report(text: str) -> dict[str, Any]:
     }  # fmt: skip
     report["findings"] = findings(report)
     return report
-
-
-class Reading(HTMLParser):
-    """The elements and the text of a page, and whether every element is closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-
-def read(html: str) -> Reading:
-    reading = Reading()
-    reading.feed(html)
-    reading.close()
-    assert not reading.open
-    return reading
 
 
 def picture(_: str) -> str:
