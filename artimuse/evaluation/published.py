@@ -83,7 +83,9 @@ def marks(row: PublishedRow, results: Mapping[str, Any]) -> list[str]:
 
 def relation_of(results: Mapping[str, Any]) -> str:
     """How the model of a result stands to the benchmark's data; "unknown" where that is not recorded."""
-    return (results.get("protocol", {}).get("training") or {}).get("relation") or UNKNOWN
+    protocol = results.get("protocol", {})
+    # `domain`: what a training run says of its own held-out data.
+    return (protocol.get("training") or {}).get("relation") or protocol.get("domain") or UNKNOWN
 
 
 def other_items(row: PublishedRow, results: Mapping[str, Any]) -> list[str]:

@@ -21,10 +21,13 @@ class Pictures:
         self.root = root
         self._thumbnail = thumbnail
         self._known: dict[str, str | None] = {}
+        self.unnamed = 0
+        """How often a row was shown that does not name its image file."""
 
     def __call__(self, image: str | None) -> str | None:
         """The small picture; None for a row without an image, and for one that cannot be shown."""
         if image is None:
+            self.unnamed += 1
             return None
         if image not in self._known:
             path = self._path(image)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from artimuse.evaluation.published import IN_WORDS, UNKNOWN
+from artimuse.evaluation.published import IN_WORDS, UNKNOWN, relation_of
 
 NAMES = {
     "srcc": "SRCC",
@@ -125,7 +125,7 @@ def model_name(results: Mapping[str, Any]) -> str:
 def relation_in_words(results: Mapping[str, Any]) -> str:
     """How the model stands to the benchmark's data, with the evidence."""
     training = results.get("protocol", {}).get("training") or {}
-    relation = training.get("relation") or UNKNOWN
+    relation = relation_of(results)
     if relation == UNKNOWN:
         told = "Whether it was trained on this data set is not recorded."
     else:

@@ -158,6 +158,23 @@ def test_what_is_missing_is_said_first() -> None:
     assert html.count("no picture") > 40
 
 
+def test_rows_that_name_no_image_have_no_frame_and_it_is_said() -> None:
+    rows = [{key: v for key, v in row.items() if key != "image"} for row in made.score_rows(30)]
+    html = shown((made.scored_results(30, "custom"), rows))
+    assert "no pictures of items whose predictions do not name an image file" in html
+    assert 'class="frame"' not in html
+    assert html.count("<figcaption>") == 40
+
+
+def test_a_training_run_says_itself_that_its_held_out_data_are_in_domain() -> None:
+    result = made.scored_results(30, "held-out data of the recipe")
+    result["protocol"] = {"checkpoint": "runs/quickstart/model", "domain": "in-domain", "seed": 0,
+                          "read_out": "regression", "prompt": "plain", "preprocessing": {}}  # fmt: skip
+    text = " ".join(read(shown((result, made.score_rows(30)))).text)
+    assert "held-out data of the recipe: quickstart" in text
+    assert "In-domain: trained on this data set's training images." in text
+
+
 def test_pictures_stay_inside_their_folder(tmp_path: Path) -> None:
     asked: list[Path] = []
     pictures = Pictures(tmp_path, lambda path: asked.append(path))

@@ -23,8 +23,10 @@ def wall(misses: Sequence[Miss], pictures: Pictures) -> Html:
 
 
 def framed(image: str | None, name: str, pictures: Pictures) -> Html:
-    """A picture in a square frame; the frame says so where there is none."""
+    """A picture in a square frame, which says so where there is none; nothing for a row that names no file."""
     source = pictures(image)
+    if image is None:
+        return Html("")
     inside = "no picture" if source is None else tag("img", src=source, alt=name, loading="lazy")
     return tag("div", inside, class_="frame")
 

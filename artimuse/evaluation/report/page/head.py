@@ -8,6 +8,7 @@ from typing import Any
 
 from artimuse.data.pages.html import Html, join, tag
 from artimuse.data.pages.shell import card, fact_list
+from artimuse.evaluation.published import UNKNOWN, relation_of
 from artimuse.evaluation.report.pictures import Pictures
 from artimuse.evaluation.report.words import (
     COUNTED,
@@ -30,8 +31,8 @@ LISTED = 20
 
 def title(results: Mapping[str, Any]) -> Html:
     """The model and the benchmark."""
-    training = results.get("protocol", {}).get("training") or {}
-    relation = training.get("relation") or "relation to the data not recorded"
+    relation = relation_of(results)
+    relation = "relation to the data not recorded" if relation == UNKNOWN else relation
     versions = results.get("protocol", {}).get("versions") or {}
     made = f" · artimuse {versions['artimuse']}" if versions.get("artimuse") else ""
     return tag(
@@ -69,6 +70,9 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
             tag("p", f"{len(pictures.absent):,} of {pictures.asked:,} pictures cannot be shown "
                      f"(looked for in {where}): {names}", class_="warning")
         )  # fmt: skip
+    if pictures.unnamed:
+        text = "There are no pictures of items whose predictions do not name an image file."
+        notes.append(tag("p", text, class_="warning"))
     level = "refused" if lacking else "good"
     heading = "Incomplete: scored " if lacking else "Complete: scored "
     return tag(

@@ -74,10 +74,19 @@ def _line(table: Table, line: Line) -> Html:
     return tag(
         "tr",
         tag("td", line.name, under),
-        *(tag("td", line.told.get(key, "-"), data_label=metric_name(key)) for key in table.columns),
+        *(
+            tag("td", *_told(line.told.get(key, "-")), data_label=metric_name(key))
+            for key in table.columns
+        ),
         tag("td", told, class_="words mark"),
         class_="own" if line.own else None,
     )
+
+
+def _told(text: str) -> list[str]:
+    """A number, and its interval under it."""
+    number, _, between = text.partition(" [")
+    return [number, tag("span", f"[{between}", class_="under")] if between else [number]
 
 
 def _matrix(rows: Mapping[str, Mapping[str, Any]], key: str) -> Html:
