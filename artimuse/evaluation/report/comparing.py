@@ -90,7 +90,7 @@ def _verdict(metrics: Mapping[str, Any]) -> Html:
 def _chart(metrics: Mapping[str, Any]) -> Html:
     rows = [
         Row(metric_name(key), found["difference"], tuple(found["ci95"]) if found["ci95"] else None,
-            f"n {found['n']:,}", f"{_difference(found, key)} {found['verdict']}", _kind(found["verdict"]))
+            f"n\u00a0{found['n']:,}", f"{_difference(found, key)} {found['verdict']}", _kind(found["verdict"]))
         for key, found in metrics.items()
     ]  # fmt: skip
     widest = max(abs(end) for row in rows for end in (row.value or 0.0, *(row.ci95 or ())))

@@ -132,7 +132,7 @@ def relation_in_words(results: Mapping[str, Any]) -> str:
         known = IN_WORDS.get(relation)
         told = f"{str(relation).capitalize()}: {known}." if known else f"{relation}."
     evidence = training.get("evidence")
-    return f"{told} {evidence}" if evidence else told
+    return f"{told} Evidence: {str(evidence).rstrip('.')}." if evidence else told
 
 
 def protocol_in_words(results: Mapping[str, Any]) -> list[str]:
@@ -147,28 +147,28 @@ def protocol_in_words(results: Mapping[str, Any]) -> list[str]:
             alike = "as many as" if official == split["n"] else f"not the {official:,} of"
             text += f", {alike} the official test list"
         sentences.append(text + ".")
-    sentences += _reading(protocol)
+    sentences += _reading(protocol, results["n_expected"])
     counted = [
         f"{results['n_scored'].get(kind, 0):,} of {n:,} {COUNTED.get(kind, kind)}"
         for kind, n in results["n_expected"].items()
     ]
     sentences.append(f"Scored: {', '.join(counted) or 'nothing'}.")
-    return sentences
+    return [*sentences, *map(str, results.get("notes") or ())]
 
 
-def _reading(protocol: Mapping[str, Any]) -> list[str]:
+def _reading(protocol: Mapping[str, Any], kinds: Mapping[str, int]) -> list[str]:
     found = []
     read_out = protocol.get("read_out")
     kind = read_out.get("kind") if isinstance(read_out, Mapping) else read_out
     prompt = protocol.get("prompt")
     wording = prompt.get("name") if isinstance(prompt, Mapping) else prompt
-    if kind:
+    if kind and {"score", "pair", "rank", "sentiment"} & set(kinds):
         found.append(f"Scores are read by the {kind} read-out.")
     if wording:
         found.append(f"Questions are worded as in the prompt protocol {wording}.")
-    if protocol.get("choices_read_by"):
+    if protocol.get("choices_read_by") and "choice" in kinds:
         way = "the likeliest option" if protocol["choices_read_by"] == "likelihood" else "its text"
         found.append(f"A choice is read from {way}.")
-    if protocol.get("max_new_tokens"):
+    if protocol.get("max_new_tokens") and {"choice", "text"} & set(kinds):
         found.append(f"Answers have at most {protocol['max_new_tokens']:,} tokens.")
     return found

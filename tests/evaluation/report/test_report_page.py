@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from artimuse.evaluation.report import compare_page
 from artimuse.evaluation.report.page.page import page, score_groups
-from artimuse.evaluation.report.page.plot import Frame
+from artimuse.evaluation.report.page.plot import Axis
 from artimuse.evaluation.report.page.rows import Row, extent, interval_rows
 from artimuse.evaluation.report.page.several import several_page
 from artimuse.evaluation.report.pictures import Pictures
@@ -128,7 +128,8 @@ def test_every_part_is_there() -> None:
         "Complete: scored 60 of 60 images with a score", "Where it stands", "Published results",
         "Predicted against true", "Calibration", "SRCC within 5 categories",
         "Furthest off: 10 images", "Closest: 10 images", "Ordered worst", "Ordered best", "Images per series",
-        "AesA", "no option named: wrong, and counted", "Bits per character of the expert's text",
+        "AesA", "no option named: wrong, and counted",
+        "Bits per character that another image's text costs more",
         "Own text likelier than another image's", "Score and sentiment", "What it writes",
         "In-domain: trained on this data set's training images.", "As recorded",
     ):  # fmt: skip
@@ -153,6 +154,8 @@ def test_what_is_missing_is_said_first() -> None:
     assert "Incomplete: scored 58 of 60 images with a score" in start
     assert "2 items are missing from every number below." in start
     assert "gone/19.jpg, and 10 more" in start
+    result["protocol"]["training"]["leaked"] = 7
+    assert "7 images of the benchmark itself were trained on" in shown((result, rows))
     assert re.search(r"(\d+) of \1 pictures cannot be shown \(looked for in images\)", start)
     assert "<img" not in html
     assert html.count("no picture") > 40
@@ -236,11 +239,11 @@ def test_no_two_aspects_show_the_same_images() -> None:
 def test_axes_are_rounded_outward(
     values: list[float], low: float, high: float, ticks: list[float]
 ) -> None:
-    frame = Frame.around(values)
-    assert (frame.low, frame.high) == (low, high)
+    axis = Axis.around(values)
+    assert (axis.low, axis.high) == (low, high)
     assert all(low <= value <= high for value in values)
     if len(ticks) != 3:
-        assert frame.ticks == ticks
+        assert axis.ticks == ticks
 
 
 def test_rows_hold_their_intervals_and_say_what_is_not_defined() -> None:

@@ -54,7 +54,7 @@ def test_one_result_has_its_intervals_all_metrics_and_its_protocol() -> None:
     assert "| **made** | in-domain | 0.592 [0.552, 0.632] | 0.614 [0.574, 0.654] |" in text
     assert "| RMSE | 9.70 | [9.10, 10.30] | 1,002 |" in text
     assert (
-        "- In-domain: trained on this data set's training images. The run's sources name it."
+        "- In-domain: trained on this data set's training images. Evidence: The run's sources name it."
         in text
     )
     assert "- Scored: 1,002 of 1,005 images with a score." in text

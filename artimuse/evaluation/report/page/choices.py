@@ -66,7 +66,7 @@ def _bar(name: str, n: int, right: int, unparsed: int, between: str) -> Html:
         "svg", *drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", preserveAspectRatio="none", role="img",
         aria_label=f"{name}: {right:,} right, {unparsed:,} without an option, of {n:,}",
     )  # fmt: skip
-    note = f"n {n:,}" + (f", {unparsed / n:.1%} unparsed" if unparsed else "")
+    note = f"n\u00a0{n:,}" + (f", {unparsed / n:.1%} unparsed" if unparsed else "")
     return tag(
         "div",
         tag("div", name, " ", tag("span", note, class_="quiet"), class_="what"),

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from artimuse.data.pages.html import Html, tag
+from artimuse.data.pages.html import Html, join, tag
 from artimuse.data.pages.shell import card, panel
-from artimuse.evaluation.report.breakdowns import Columns
+from artimuse.evaluation.intervals import mean_interval
+from artimuse.evaluation.report.breakdowns import LEAST_INTERVAL, Columns
 from artimuse.evaluation.report.page.gallery import framed
 from artimuse.evaluation.report.page.rows import Row, extent, interval_rows
 from artimuse.evaluation.report.page.scatter import scatter
@@ -29,31 +30,32 @@ def critiques(results: Mapping[str, Any], rows: Sequence[Any], pictures: Picture
         return Html("")
     plots: list[Html] = []
     if likely:
-        plots += [panel("Bits per character of the expert's text", *_bits(likely))]
+        plots += [panel("Bits per character that another image's text costs more", *_bits(likely))]
         plots += [
             panel("Own text likelier than another image's", _told(results["metrics"], likely))
         ]
     if len(told) > 2:
-        agreed = scatter(Columns.of(told), x="score", y="sentiment of the critique")
+        agreed = scatter(Columns.of(told), x="score", y="sentiment of the critique", same=False)
         plots.append(panel("Score and sentiment of the critique it writes", agreed))
     return card("Critiques", tag("div", *plots, class_="plots"), _written(texts, pictures))
 
 
 def _bits(rows: Sequence[Any]) -> list[Html]:
-    """Per attribute, the mean of the own text and of the other one: fewer bits is likelier."""
+    """Per attribute, how many bits another image's text costs more than the own one: more is better."""
     grouped: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         grouped[row.get("aspect") or "all"].append(row)
     shown = []
     for aspect, found in grouped.items():
         own, other = fmean(row["label"] for row in found), fmean(row["prediction"] for row in found)
-        ends = (min(own, other), max(own, other))
-        text = f"{own:.3f}, other {other:.3f}"
-        shown.append(Row(aspect, own, ends, f"n {len(found):,}", text, "ours plain"))
-    low, high = extent(shown, at_least=(min(row.ci95[0] for row in shown if row.ci95),) * 2)
-    legend = "The dot is the image's own text, the end of the line another image's. Fewer bits: likelier."
+        more = [row["prediction"] - row["label"] for row in found]
+        ends = mean_interval(more) if len(more) >= LEAST_INTERVAL else None
+        text = f"{other - own:+.3f} (own {own:.3f})"
+        shown.append(Row(aspect, other - own, ends, f"n\u00a0{len(found):,}", text, "ours plain"))
+    low, high = extent(shown, at_least=(0.0, 0.0))
+    legend = "Right of zero, the image's own text is the likelier one: it takes fewer bits."
     return [
-        interval_rows(shown, low=low, high=high, what="bits per character"),
+        interval_rows(shown, low=low, high=high, what="bits per character", bars=True),
         tag("p", legend, class_="mark"),
     ]
 
@@ -65,15 +67,14 @@ def _told(metrics: Mapping[str, Any], rows: Sequence[Any]) -> Html:
         ends = metrics[key].get("ci95")
         shown.append(
             Row(key.partition("/")[2] or "all", metrics[key]["value"],
-                None if ends is None else (ends[0], ends[1]), f"n {metrics[key]['n']:,}",
+                None if ends is None else (ends[0], ends[1]), f"n\u00a0{metrics[key]['n']:,}",
                 written(metrics[key], key), "ours plain")
         )  # fmt: skip
     if not shown:
         share = fmean(row["label"] < row["prediction"] for row in rows)
-        shown.append(Row("all", share, None, f"n {len(rows):,}", f"{share:.3f}", "ours plain"))
-    return interval_rows(
-        shown, low=0, high=1, what="share", bars=True, ends=("0", "chance is .5; 1")
-    )
+        shown.append(Row("all", share, None, f"n\u00a0{len(rows):,}", f"{share:.3f}", "ours plain"))
+    chance = tag("p", "The line is chance, one half.", class_="mark")
+    return join([interval_rows(shown, low=0, high=1, what="share", bars=True, mark=0.5), chance])
 
 
 def _written(rows: Sequence[Any], pictures: Pictures) -> Html:

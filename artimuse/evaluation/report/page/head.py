@@ -63,6 +63,10 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
             more = f", and {len(listed) - LISTED:,} more" if len(listed) > LISTED else ""
             named = ", ".join(map(str, listed[:LISTED])) + more
             notes.append(tag("details", tag("summary", "Which"), tag("p", named)))
+    leaked = (results.get("protocol", {}).get("training") or {}).get("leaked") or 0
+    if leaked:
+        text = f"{leaked:,} images of the benchmark itself were trained on, by their names."
+        notes.append(tag("p", text, class_="refused"))
     if pictures.absent:
         where = pictures.root if pictures.root is not None else "no folder: none was given"
         names = ", ".join(pictures.absent[:5]) + (" …" if len(pictures.absent) > 5 else "")
@@ -73,7 +77,7 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
     if pictures.unnamed:
         text = "There are no pictures of items whose predictions do not name an image file."
         notes.append(tag("p", text, class_="warning"))
-    level = "refused" if lacking else "good"
+    level = "refused" if lacking else ("warning" if leaked else "good")
     heading = "Incomplete: scored " if lacking else "Complete: scored "
     return tag(
         "section",

@@ -1,9 +1,7 @@
 """A square plot as inline SVG: predicted against true, with axes, a diagonal and room for what is drawn in.
 
-    frame = Frame.around(labels, predictions)
-    plot(frame, marks, x="true score", y="predicted score", title="...")
-
-Both axes have the same range, so that the diagonal is where predicted = true.
+frame = Frame.same(labels, predictions)
+plot(frame, marks, x="true score", y="predicted score", title="...")
 """
 
 from __future__ import annotations
@@ -22,14 +20,14 @@ STEPS = (1, 2, 5, 10, 20, 25)
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """The range of both axes."""
+class Axis:
+    """The range of one axis."""
 
     low: float
     high: float
 
     @classmethod
-    def around(cls, *columns: Iterable[float]) -> Frame:
+    def around(cls, *columns: Iterable[float]) -> Axis:
         """The range that holds all values, rounded outward to the ticks."""
         values = [float(value) for column in columns for value in column]
         low, high = min(values), max(values)
@@ -39,21 +37,36 @@ class Frame:
 
     @property
     def ticks(self) -> list[float]:
+        """The values that are written at the axis."""
         step = _step(self.high - self.low)
         first = math.ceil(self.low / step) * step
         return [first + k * step for k in range(int((self.high - first) / step + 1e-9) + 1)]
 
-    def x(self, value: float) -> float:
-        """The place of a value on the horizontal axis, in units of the drawing."""
-        return round(LEFT + self.share(value) * (SIDE - LEFT - EDGE), 1)
-
-    def y(self, value: float) -> float:
-        """The place of a value on the vertical axis."""
-        return round(SIDE - BOTTOM - self.share(value) * (SIDE - BOTTOM - EDGE), 1)
-
     def share(self, value: float) -> float:
         """Where a value lies in the range, from 0 to 1."""
         return (value - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Both axes, and the way from values to places in the drawing."""
+
+    across: Axis
+    up: Axis
+
+    @classmethod
+    def same(cls, *columns: Iterable[float]) -> Frame:
+        """One range for both axes, so that the diagonal is where both values are equal."""
+        axis = Axis.around(*columns)
+        return cls(axis, axis)
+
+    def x(self, value: float) -> float:
+        """The place of a value on the horizontal axis, in units of the drawing."""
+        return round(LEFT + self.across.share(value) * (SIDE - LEFT - EDGE), 1)
+
+    def y(self, value: float) -> float:
+        """The place of a value on the vertical axis."""
+        return round(SIDE - BOTTOM - self.up.share(value) * (SIDE - BOTTOM - EDGE), 1)
 
 
 def plot(frame: Frame, *marks: Html, x: str, y: str, title: str) -> Html:
@@ -66,7 +79,7 @@ def plot(frame: Frame, *marks: Html, x: str, y: str, title: str) -> Html:
         "svg",
         tag("title", title),
         *_axes(frame, x, y),
-        line(frame, (frame.low, frame.low), (frame.high, frame.high), "diagonal"),
+        *_diagonal(frame),
         *marks,
         viewBox=f"0 0 {SIDE} {SIDE}",
         role="img",
@@ -77,7 +90,7 @@ def plot(frame: Frame, *marks: Html, x: str, y: str, title: str) -> Html:
 def line(
     frame: Frame, start: tuple[float, float], end: tuple[float, float], class_: str, tip: str = ""
 ) -> Html:
-    """A line between two points of the plot, cut to nothing: give points that lie inside."""
+    """A line between two points that lie inside the plot."""
     return tag(
         "line",
         *((tag("title", tip),) if tip else ()),
@@ -96,12 +109,13 @@ def dot(frame: Frame, x: float, y: float, radius: float, class_: str, tip: str =
 
 def spread(frame: Frame, counts: list[int], *, vertical: bool) -> Html:
     """How values are spread over the range: a small histogram above the plot, or right of it."""
-    most, step = max([*counts, 1]), (frame.high - frame.low) / len(counts)
+    axis = frame.up if vertical else frame.across
+    most, step = max([*counts, 1]), (axis.high - axis.low) / len(counts)
     drawn: list[Html] = []
     for place, count in enumerate(counts):
         if not count:
             continue
-        start, end = frame.low + place * step, frame.low + (place + 1) * step
+        start, end = axis.low + place * step, axis.low + (place + 1) * step
         size = round(max(count / most * (EDGE - 6), 0.8), 1)
         if vertical:
             box = {"x": SIDE - EDGE + 2, "y": frame.y(end), "width": size,
@@ -113,19 +127,26 @@ def spread(frame: Frame, counts: list[int], *, vertical: bool) -> Html:
     return tag("g", join(drawn), class_="spread")
 
 
+def _diagonal(frame: Frame) -> Iterable[Html]:
+    """Where predicted = true, for axes of one range."""
+    if frame.across == frame.up:
+        low, high = frame.up.low, frame.up.high
+        yield line(frame, (low, low), (high, high), "diagonal")
+
+
 def _axes(frame: Frame, x: str, y: str) -> Iterable[Html]:
-    middle = (frame.low + frame.high) / 2
-    for tick in frame.ticks:
-        yield line(frame, (tick, frame.low), (tick, frame.high), "grid")
-        yield line(frame, (frame.low, tick), (frame.high, tick), "grid")
-        below = {"x": frame.x(tick), "y": SIDE - BOTTOM + 15, "text_anchor": "middle"}
-        yield tag("text", f"{tick:g}", **below)
+    across, up = frame.across, frame.up
+    for tick in across.ticks:
+        yield line(frame, (tick, up.low), (tick, up.high), "grid")
+        below = SIDE - BOTTOM + 15
+        yield tag("text", f"{tick:g}", x=frame.x(tick), y=below, text_anchor="middle")
+    for tick in up.ticks:
+        yield line(frame, (across.low, tick), (across.high, tick), "grid")
         yield tag("text", f"{tick:g}", x=LEFT - 5, y=frame.y(tick) + 4, text_anchor="end")
-    yield tag("text", x, x=frame.x(middle), y=SIDE - 7, text_anchor="middle", class_="name")
-    up = frame.y(middle)
-    yield tag(
-        "text", y, x=11, y=up, text_anchor="middle", class_="name", transform=f"rotate(-90 11 {up})"
-    )
+    middle, height = frame.x((across.low + across.high) / 2), frame.y((up.low + up.high) / 2)
+    yield tag("text", x, x=middle, y=SIDE - 7, text_anchor="middle", class_="name")
+    turned = f"rotate(-90 11 {height})"
+    yield tag("text", y, x=11, y=height, text_anchor="middle", class_="name", transform=turned)
 
 
 def _step(width: float) -> float:

@@ -50,6 +50,7 @@ def interval_rows(
     bars: bool = False,
     band: tuple[float, float] | None = None,
     ends: tuple[str, str] | None = None,
+    mark: float = 0.0,
 ) -> Html:
     """The rows under one another on one scale.
 
@@ -57,9 +58,10 @@ def interval_rows(
         what: is measured, for those who cannot see it.
         bars: from zero to the value, else a dot.
         band: a range that is shaded behind all rows: the interval of this model.
+        mark: where a line is drawn through all rows, if it lies inside the scale.
         ends: what the ends of the scale are called, if not by their numbers.
     """
-    drawn = [_row(row, low, high, what, bars, band) for row in rows]
+    drawn = [_row(row, (low, high), what, bars=bars, band=band, mark=mark) for row in rows]
     names = ends or (f"{low:g}", f"{high:g}")
     axis = tag("div", tag("span", names[0]), tag("span", names[1]), class_="axis")
     foot = tag("div", tag("span"), axis, tag("span"), class_="row foot")
@@ -67,8 +69,16 @@ def interval_rows(
 
 
 def _row(
-    row: Row, low: float, high: float, what: str, bars: bool, band: tuple[float, float] | None
+    row: Row,
+    scale: tuple[float, float],
+    what: str,
+    *,
+    bars: bool,
+    band: tuple[float, float] | None,
+    mark: float,
 ) -> Html:
+    low, high = scale
+
     def x(value: float) -> float:
         return round((min(max(value, low), high) - low) / (high - low) * WIDTH, 1)
 
@@ -76,8 +86,8 @@ def _row(
     if band is not None:
         drawn.append(tag("rect", x=x(band[0]), width=round(x(band[1]) - x(band[0]), 1), y=0,
                          height=HEIGHT, class_="band"))  # fmt: skip
-    if low < 0 < high:
-        drawn.append(_tick(x(0), "zero"))
+    if low < mark < high:
+        drawn.append(_tick(x(mark), "zero"))
     if row.value is not None:
         if bars:
             start, end = sorted((x(0), x(row.value)))

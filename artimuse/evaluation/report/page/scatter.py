@@ -10,12 +10,13 @@ import math
 import numpy as np
 
 from artimuse.data.pages.html import Html, join, tag
-from artimuse.evaluation.report.breakdowns import Bin, Columns
+from artimuse.evaluation.report.breakdowns import Bin, Columns, Floats
 from artimuse.evaluation.report.page.plot import (
     BOTTOM,
     EDGE,
     LEFT,
     SIDE,
+    Axis,
     Frame,
     dot,
     line,
@@ -29,22 +30,30 @@ CELLS = 48
 MARGIN = 32
 
 
-def scatter(columns: Columns, *, x: str = "true score", y: str = "predicted score") -> Html:
-    """The plot of score rows (or rows of that form), with the spread of both at its edges."""
-    frame = Frame.around(columns.label, columns.prediction)
+def scatter(
+    columns: Columns, *, x: str = "true score", y: str = "predicted score", same: bool = True
+) -> Html:
+    """The plot of score rows (or rows of that form), with the spread of both at its edges.
+
+    Args:
+        same: one range for both axes: label and prediction are to be equal, not only ordered alike.
+    """
+    if same:
+        frame = Frame.same(columns.label, columns.prediction)
+    else:
+        frame = Frame(Axis.around(columns.label), Axis.around(columns.prediction))
     drawn = _dots(frame, columns) if len(columns) <= DOTS else _cells(frame, columns)
-    ends = (frame.low, frame.high)
-    edges = (
-        spread(frame, np.histogram(values, MARGIN, ends)[0].tolist(), vertical=vertical)
-        for values, vertical in ((columns.label, False), (columns.prediction, True))
-    )
+    edges = [
+        _edge(frame, frame.across, columns.label, vertical=False),
+        _edge(frame, frame.up, columns.prediction, vertical=True),
+    ]
     return plot(frame, drawn, *edges, x=x, y=y, title=f"{y} against {x} of {len(columns):,} images")
 
 
 def calibration_plot(bins: list[Bin]) -> Html:
     """Mean true score of images that were predicted alike, with its interval, against their mean prediction."""
     reach = [end for one in bins for end in (one.true.ci95 or (one.true.value,))]
-    frame = Frame.around(reach, [one.predicted for one in bins])
+    frame = Frame.same(reach, [one.predicted for one in bins])
     places = [(one.predicted, one.true.value) for one in bins]
     path = "M" + " L".join(f"{frame.x(x)} {frame.y(y)}" for x, y in places)
     marks = [tag("path", d=path, class_="link")]
@@ -63,6 +72,11 @@ def calibration_plot(bins: list[Bin]) -> Html:
     )  # fmt: skip
 
 
+def _edge(frame: Frame, axis: Axis, values: Floats, *, vertical: bool) -> Html:
+    counts = np.histogram(values, MARGIN, (axis.low, axis.high))[0]
+    return spread(frame, counts.tolist(), vertical=vertical)
+
+
 def _dots(frame: Frame, columns: Columns) -> Html:
     """One by one, with their names."""
     radius = 3.4 if len(columns) <= 300 else 2.4
@@ -76,8 +90,8 @@ def _dots(frame: Frame, columns: Columns) -> Html:
 
 def _cells(frame: Frame, columns: Columns) -> Html:
     """Counts in a grid, darker where there are more (on a logarithmic scale)."""
-    ends = (frame.low, frame.high)
-    counts = np.histogram2d(columns.label, columns.prediction, CELLS, (ends, ends))[0]
+    ends = [(axis.low, axis.high) for axis in (frame.across, frame.up)]
+    counts = np.histogram2d(columns.label, columns.prediction, CELLS, ends)[0]
     most = math.log1p(counts.max())
     across, up = (SIDE - LEFT - EDGE) / CELLS, (SIDE - BOTTOM - EDGE) / CELLS
     drawn = [

@@ -63,7 +63,7 @@ def _categories(parts: Sequence[Part]) -> Html:
 
 def _bands(parts: Sequence[Part]) -> Html:
     rows = [
-        Row(part.name, part.bias.value, part.bias.ci95, f"n {part.n:,}",
+        Row(part.name, part.bias.value, part.bias.ci95, f"n\u00a0{part.n:,}",
             f"{part.bias.value:+.1f}, MAE {part.mae.value:.1f}", "ours plain")
         for part in parts
     ]  # fmt: skip
@@ -87,7 +87,7 @@ def _within(all_parts: Sequence[Part], parts: Sequence[Part]) -> Html:
 
 
 def _row(part: Part) -> Row:
-    note = f"n {part.n:,}, MAE {part.mae.value:.1f}"
+    note = f"n\u00a0{part.n:,}, MAE {part.mae.value:.1f}"
     if part.srcc is None:
         return Row(part.name, None, note=note, text="too few", kind="ours plain")
     ends = part.srcc.ci95

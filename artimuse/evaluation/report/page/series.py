@@ -55,7 +55,7 @@ def _chart(name: str, metrics: Mapping[str, Any]) -> Html:
             ends = metrics[key].get("ci95")
             rows.append(
                 Row(key.partition("/")[2] or "all", metrics[key]["value"],
-                    None if ends is None else (ends[0], ends[1]), f"n {metrics[key]['n']:,}",
+                    None if ends is None else (ends[0], ends[1]), f"n\u00a0{metrics[key]['n']:,}",
                     written(metrics[key], key), "ours plain")
             )  # fmt: skip
     low, high = extent(rows, at_least=(0.0, 1.0))

@@ -50,7 +50,7 @@ def _row(group: Group, key: str) -> Row:
     spread = group.metrics[key]
     if len(spread.values) == 1:
         ends = group.results[0]["metrics"][key].get("ci95")
-        note = f"n {group.n[key]:,}" + (", 95 % interval" if ends else "")
+        note = f"n\u00a0{group.n[key]:,}" + (", 95 % interval" if ends else "")
         between = None if ends is None else (ends[0], ends[1])
     else:
         between = (min(spread.values), max(spread.values))

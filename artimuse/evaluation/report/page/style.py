@@ -66,6 +66,7 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .legend i.other { background: none; border: 2px solid var(--other); }
 .legend i.square { border-radius: 2px; } .legend i.wrong { background: var(--wrong); opacity: .6; }
 .legend i.none { background: var(--none); } .legend i.band { background: var(--soft); border-radius: 2px; }
+.verdict p.refused { color: var(--refused); font-weight: 600; }
 .verdict p.warning { color: var(--warning); font-size: .88rem; }
 .mark { font-size: .8rem; color: var(--quiet); font-weight: 400; }
 tr.own { background: var(--soft); } tr.own td { font-weight: 600; } tr.own td.words { font-weight: 400; }
