@@ -153,6 +153,7 @@ def test_what_is_missing_is_said_first() -> None:
     start = html[: html.index("<h2>Numbers")]
     assert "Incomplete: scored 58 of 60 images with a score" in start
     assert "2 items are missing from every number below." in start
+    assert 'class="card verdict refused"' in start
     assert "gone/19.jpg, and 10 more" in start
     result["protocol"]["training"]["leaked"] = 7
     assert "7 images of the benchmark itself were trained on" in shown((result, rows))

@@ -132,7 +132,8 @@ td.shade { position: relative; font-variant-numeric: tabular-nums; }
 }
 @media print {
   :root { color-scheme: light; }
-  details { display: block; } .series, figure, .tile, .row { break-inside: avoid; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  .series, figure, .tile, .row { break-inside: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
