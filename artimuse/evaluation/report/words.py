@@ -73,9 +73,9 @@ def metric_name(key: str) -> str:
     return ", ".join([NAMES.get(base, base.replace("_", " ")), *of])
 
 
-def benchmark_name(benchmark: str) -> str:
-    """A benchmark's own spelling."""
-    return BENCHMARKS.get(benchmark, benchmark)
+def benchmark_name(benchmark: str | None) -> str:
+    """A benchmark's own spelling; two predictions files that are compared may be of none."""
+    return "predictions" if benchmark is None else BENCHMARKS.get(benchmark, benchmark)
 
 
 def decimals(key: str) -> int:
