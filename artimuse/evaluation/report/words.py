@@ -15,17 +15,17 @@ from artimuse.evaluation.published import IN_WORDS, UNKNOWN, relation_of
 NAMES = {
     "srcc": "SRCC",
     "plcc": "PLCC",
-    "plcc_logistic": "PLCC, fitted",
+    "plcc_logistic": "PLCC (fitted)",
     "krcc": "KRCC",
     "rmse": "RMSE",
-    "rmse_logistic": "RMSE, fitted",
-    "rmse_native": "RMSE, native scale",
+    "rmse_logistic": "RMSE (fitted)",
+    "rmse_native": "RMSE (native scale)",
     "mae": "MAE",
     "srcc_within_categories": "SRCC within categories",
     "srcc_category_floor": "SRCC of category means",
     "srcc_noise_ceiling": "best SRCC that rater noise allows",
     "pair_accuracy": "pair accuracy",
-    "pair_accuracy_close": "pair accuracy, close pairs",
+    "pair_accuracy_close": "pair accuracy (close pairs)",
     "pair_f1": "pair F1",
     "s_acc": "s-Acc",
     "s_srcc": "s-SRCC",
@@ -36,7 +36,7 @@ NAMES = {
     "critique_told": "own critique told from another image's",
     "critique_told_by_image": "own image told from another",
     "sentiment_srcc": "SRCC of score and sentiment of the critique",
-    "aesi_rated": "AesI, as rated",
+    "aesi_rated": "AesI (as rated)",
 }
 POINTS = ("rmse", "rmse_logistic", "rmse_native", "mae")
 BITS = ("critique_bits",)

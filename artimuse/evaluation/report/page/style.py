@@ -102,7 +102,7 @@ td.words, th.words { text-align: left; font-variant-numeric: normal; }
   font-size: .74rem; color: var(--quiet);
   display: flex; justify-content: space-between; gap: .5rem;
 }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } .scroll th { white-space: normal; vertical-align: bottom; }
 table.matrix { width: auto; } table.matrix td, table.matrix th { text-align: center; }
 table.matrix th:first-child, table.matrix td:first-child { text-align: left; }
 td.shade { position: relative; font-variant-numeric: tabular-nums; }
