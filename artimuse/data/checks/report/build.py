@@ -26,11 +26,11 @@ from artimuse.data.checks.report.duplicates import duplicates
 from artimuse.data.checks.report.findings import findings
 from artimuse.data.checks.report.overlap import overlap
 from artimuse.data.checks.report.page.page import page
-from artimuse.data.checks.report.page.thumbnails import thumbnail
 from artimuse.data.checks.report.pictures import Pictures
 from artimuse.data.checks.report.refusals import refusals
 from artimuse.data.checks.report.splits import Split, cut_alone, splits
 from artimuse.data.checks.report.tokens import Reader
+from artimuse.data.pages.thumbnails import thumbnail
 from artimuse.data.recipe import RecipeData
 from artimuse.data.store import identities
 from artimuse.records import Source

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import copy
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
+from data.pages.reading import EVIL, read
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from artimuse.data.checks.report.findings import findings
-from artimuse.data.checks.report.page.charts import bars, number
-from artimuse.data.checks.report.page.html import Html, join, tag
 from artimuse.data.checks.report.page.page import page
-from artimuse.data.checks.report.page.thumbnails import thumbnail
 from artimuse.data.checks.report.terminal import summary
 
-EVIL = "<script>alert('x')</script>\"&"
 SPREAD = {"n": 2, "min": 0, "median": 3.0, "p95": 4.0, "max": 4,
           "histogram": {"low": 0, "high": 4, "counts": [0, 2]}}  # fmt: skip
 COUNTS = {"samples": 2, "images": 2, "series": 1, "texts": 2, "choices": 0, "scores": 2, "pairs": 1}
@@ -84,38 +77,6 @@ def made_report(text: str) -> dict[str, Any]:
     }  # fmt: skip
     report["findings"] = findings(report)
     return report
-
-
-class Reading(HTMLParser):
-    """The elements and the text of a page, and whether every element is closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-
-def read(html: str) -> Reading:
-    reading = Reading()
-    reading.feed(html)
-    reading.close()
-    assert not reading.open
-    return reading
 
 
 def picture(_: str) -> str:
@@ -244,50 +205,3 @@ def test_terminal_summary() -> None:
     assert lines[-1] == "report: folder/data_report.html"
     assert any(line.startswith("refused: recipe: made") for line in lines)
     assert any(re.match(r"notes: \d+, in the report", line) for line in lines)
-
-
-def test_elements() -> None:
-    assert tag("p", "a < b", class_="x", data_label='"', hidden=True, id=None) == (
-        '<p class="x" data-label="&quot;" hidden>a &lt; b</p>'
-    )
-    assert tag("b", Html("<i>x</i>"), " & y") == "<b><i>x</i> &amp; y</b>"
-    assert join(["<", Html("<")]) == "&lt;<"
-    assert tag("img", src="x") == '<img src="x">'
-    assert tag("line", x1=1) == '<line x1="1"/>'
-
-
-def test_bars() -> None:
-    html = bars({"low": 0, "high": 10, "counts": [0, 1, 1000]}, what="scores", mark=5)
-    heights = [float(h) for h in re.findall(r'height="([\d.]+)"', html)]
-    # One among a thousand can still be seen; an empty bin has no bar.
-    assert heights == [1.5, 100]
-    assert "3.33 to 6.67: 1 scores" in html
-    assert 'x1="15.0"' in html
-    empty = bars({"low": 0, "high": 1, "counts": [0, 0]}, what="scores")
-    assert "<rect" not in empty
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "-"),
-        (3.0, "3"),
-        (12345.0, "12,345"),
-        (0.12345, "0.123"),
-        (1234.5, "1,234"),
-        (-2, "-2"),
-    ],
-)
-def test_numbers_to_read(value: float | None, text: str) -> None:
-    assert number(value) == text
-
-
-def test_thumbnails_are_small(tmp_path: Path) -> None:
-    path = tmp_path / "large.png"
-    pixels = np.random.default_rng(0).integers(0, 256, (600, 900, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    uri = thumbnail(path)
-    assert uri is not None
-    assert uri.startswith("data:image/jpeg;base64,")
-    assert len(uri) < 40_000
-    assert thumbnail(tmp_path / "missing.png") is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from artimuse.data.checks.report.page.html import Html, tag
+from artimuse.data.pages.html import Html, tag
 
 MEANINGS = {
     "SRCC": "Spearman's rank correlation, from -1 to 1: how well the order of one list is that of another.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from artimuse.data.checks.report.page.html import Html, tag
-from artimuse.data.checks.report.page.taught import Thumbnail, picture
+from artimuse.data.pages.html import Html, tag
+from artimuse.data.pages.shell import Thumbnail, picture
 
 EVIDENCE = {
     "name": "their names say that they are one picture",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from artimuse.data.checks.report.page.glossary import glossary
-from artimuse.data.checks.report.page.html import Html, join, tag
 from artimuse.data.checks.report.page.likeness import broken, leakage, twins
 from artimuse.data.checks.report.page.split import anchor, split_card
-from artimuse.data.checks.report.page.style import STYLE
+from artimuse.data.checks.report.page.style import DATA_STYLE
+from artimuse.data.pages.html import Html, join, tag
+from artimuse.data.pages.shell import Thumbnail, document
 
-Thumbnail = Callable[[str], str | None]
 COLUMNS = ("images", "series", "texts", "choices", "scores", "pairs")
 
 
@@ -21,16 +20,8 @@ def page(report: dict[str, Any], thumbnail: Thumbnail) -> str:
     Args:
         thumbnail: image file -> data URI, or None for an image that cannot be shown.
     """
-    name = report["recipe"]["run"]
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"Data report: {name}"),
-        tag("style", Html(STYLE)),
-    )
-    body = tag(
-        "body",
+    return document(
+        f"Data report: {report['recipe']['run']}",
         _title(report),
         _verdict(report),
         _findings(report["findings"]),
@@ -40,8 +31,8 @@ def page(report: dict[str, Any], thumbnail: Thumbnail) -> str:
         broken(report["images"]),
         *(split_card(split, report["model"], thumbnail) for split in report["splits"]),
         glossary(),
+        style=DATA_STYLE,
     )
-    return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
 
 
 def _title(report: dict[str, Any]) -> Html:

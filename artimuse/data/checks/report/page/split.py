@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from artimuse.data.checks.report.page.charts import bars, number
-from artimuse.data.checks.report.page.html import Html, tag
-from artimuse.data.checks.report.page.taught import Thumbnail, taught
+from artimuse.data.checks.report.page.taught import taught
+from artimuse.data.pages.charts import bars, number
+from artimuse.data.pages.html import Html, tag
+from artimuse.data.pages.shell import Thumbnail, fact_list, panel
 
 LENGTHS = {
     "prompt": "a prompt, image included",
@@ -33,7 +34,7 @@ def split_card(split: dict[str, Any], model: dict[str, Any], thumbnail: Thumbnai
         _rest(split),
         _categories(split["categories"]),
     ]
-    shown = tag("div", *(panel for panel in panels if panel), class_="panels")
+    shown = tag("div", *(shown for shown in panels if shown), class_="panels")
     return tag(
         "section", title, _figures(split), shown, taught(split["samples"], thumbnail),
         class_="card", id=anchor(split),
@@ -72,11 +73,11 @@ def _scores(scores: dict[str, Any]) -> Html:
         if scores[key]:
             facts[name] = f"{scores[key]:,}"
     hint = tag("p", scores["hint"], class_="warning") if scores["hint"] else Html("")
-    return _panel(
+    return panel(
         f"{scores['aspect']}: {scores['n']:,} scores on {number(scores['low'])} to {number(scores['high'])}",
         bars(scores["histogram"], what="scores", mark=scores["mean"]),
         hint,
-        _facts(facts),
+        fact_list(facts),
     )
 
 
@@ -96,10 +97,10 @@ def _pairs(pairs: dict[str, Any] | None) -> Html:
     if scored is not None:
         facts["prefer the higher score"] = f"{scored['agree']:,} of {scored['decided']:,}"
         facts["SRCC of P and the scores' difference"] = number(scored["srcc"])
-    return _panel(
+    return panel(
         f"{pairs['n']:,} pairs in {pairs['series']:,} series, by P of the better image",
         bars(pairs["strength"], what="pairs"),
-        _facts(facts),
+        fact_list(facts),
     )
 
 
@@ -129,7 +130,7 @@ def _tokens(tokens: dict[str, Any] | None, model: dict[str, Any]) -> Html:
         else Html("")
     )
     table = tag("table", tag("thead", header), tag("tbody", *rows))
-    return _panel("Tokens", table, chart, _facts(facts))
+    return panel("Tokens", table, chart, fact_list(facts))
 
 
 def _categories(categories: dict[str, dict[str, int]]) -> Html:
@@ -142,7 +143,7 @@ def _categories(categories: dict[str, dict[str, int]]) -> Html:
     if names[CATEGORIES:]:
         more = _category_table(categories, names[CATEGORIES:], kinds)
         rest = tag("details", tag("summary", f"{len(names) - CATEGORIES:,} more"), more)
-    return _panel(f"{len(names):,} categories", first, rest, wide=True)
+    return panel(f"{len(names):,} categories", first, rest, wide=True)
 
 
 def _category_table(
@@ -172,13 +173,4 @@ def _rest(split: dict[str, Any]) -> Html:
         title = f"{sum(split['bad'].values()):,} items left out; images and rows"
     notes = [tag("li", note) for note in split["notes"]]
     told = tag("ul", *notes, class_="quiet") if notes else Html("")
-    return _panel(title, _facts(facts), told)
-
-
-def _panel(title: str, *content: str, wide: bool = False) -> Html:
-    return tag("div", tag("h3", title), *content, class_="panel wide" if wide else "panel")
-
-
-def _facts(facts: dict[str, str]) -> Html:
-    pairs = [part for key, text in facts.items() for part in (tag("dt", key), tag("dd", text))]
-    return tag("dl", *pairs, class_="facts")
+    return panel(title, fact_list(facts), told)

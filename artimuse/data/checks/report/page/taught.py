@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from artimuse.data.checks.report.page.charts import number
-from artimuse.data.checks.report.page.html import Html, tag
-
-Thumbnail = Callable[[str], str | None]
+from artimuse.data.pages.charts import number
+from artimuse.data.pages.html import Html, tag
+from artimuse.data.pages.shell import Thumbnail, picture
 
 
 def taught(samples: list[dict[str, Any]], thumbnail: Thumbnail) -> Html:
@@ -25,15 +24,6 @@ def taught(samples: list[dict[str, Any]], thumbnail: Thumbnail) -> Html:
     shown = [_sample(sample, thumbnail, number == 0) for number, sample in enumerate(samples)]
     title = tag("h3", "Samples as the model is taught with them")
     return tag("div", title, colours, *shown, class_="samples")
-
-
-def picture(file: str, caption: str, thumbnail: Thumbnail) -> Html:
-    """A thumbnail with its caption, or an empty frame."""
-    source = thumbnail(file)
-    image = tag("div", "no picture", class_="absent")
-    if source is not None:
-        image = tag("img", src=source, alt=caption, loading="lazy")
-    return tag("figure", image, tag("figcaption", caption), class_="picture")
 
 
 def _sample(sample: dict[str, Any], thumbnail: Thumbnail, first: bool) -> Html:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-_EMPTY = ("img", "meta", "rect", "line")
+_EMPTY = ("img", "meta", "rect", "line", "circle", "path")
 
 
 class Html(str):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from artimuse.data.checks.report.page.html import Html, tag
+from artimuse.data.pages.html import Html, tag
 
 HEIGHT = 100
 WIDTH = 10

@@ -1,0 +1,108 @@
+"""Reports are written beside what they are made of, and what is not a result is one clear error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data.pages.reading import needs_nothing
+from evaluation.report import made
+from PIL import Image
+
+from artimuse.evaluation.report import write_comparison, write_overview, write_report
+from artimuse.evaluation.results import (
+    PREDICTIONS,
+    RESULTS,
+    results_json,
+    write_results,
+)
+
+
+def evaluated(folder: Path, benchmark: str = "custom", seed: int = 0) -> Path:
+    """A folder as an evaluation leaves it, with the real metrics of its rows."""
+    rows = made.score_rows(40, seed=seed)
+    folder.mkdir()
+    lines = (json.dumps(row) + "\n" for row in rows)
+    (folder / PREDICTIONS).write_text("".join(lines), encoding="utf-8")
+    run = {"name": f"run-{seed}", "seed": seed, "config_sha256": "a"}
+    protocol = made.scored_results(40)["protocol"] | {"run": run}
+    results = results_json(
+        rows,  # pyright: ignore[reportArgumentType]
+        benchmark=benchmark,
+        protocol=protocol,
+        n_expected={"score": 40},
+    )
+    write_results(folder, results)
+    return folder
+
+
+def test_a_report_of_an_evaluation_with_its_pictures(tmp_path: Path) -> None:
+    folder = evaluated(tmp_path / "results")
+    images = tmp_path / "images"
+    images.mkdir()
+    for k in range(20):
+        pixels = np.full((30, 40, 3), 10 * k, np.uint8)
+        Image.fromarray(pixels).save(images / f"{k:05d}.jpg")
+    path = write_report(folder, images=images)
+    html = path.read_text(encoding="utf-8")
+    assert path == folder / "report.html"
+    assert needs_nothing(html)
+    assert "data:image/jpeg;base64," in html
+    assert "pictures cannot be shown" in html
+    srcc = json.loads((folder / RESULTS).read_text())["metrics"]["srcc"]["value"]
+    assert f"{srcc:.3f}" in html
+    assert f"{srcc:.3f}" in (folder / "report.md").read_text(encoding="utf-8")
+    assert f"{srcc:.3f}" in (folder / "report.tex").read_text(encoding="utf-8")
+    # The image folder that results.json names is the one that is meant.
+    results = json.loads((folder / RESULTS).read_text())
+    results["protocol"]["images"] = str(images)
+    write_results(folder, results)
+    again = write_report(folder).read_text(encoding="utf-8")
+    assert again.count("data:image/jpeg;base64,") == html.count("data:image/jpeg;base64,")
+
+
+def test_several_results_in_one_overview(tmp_path: Path) -> None:
+    folders = [evaluated(tmp_path / str(seed), seed=seed) for seed in range(3)]
+    path = write_overview(folders, tmp_path / "overview")
+    assert "run (3 seeds, mean ± std)" in (path.parent / "overview.md").read_text(encoding="utf-8")
+    assert r"3 seeds, mean $\pm$ std" in (path.parent / "overview.tex").read_text(encoding="utf-8")
+    assert needs_nothing(path.read_text(encoding="utf-8"))
+    assert "3 results on 1 benchmark<" in path.read_text(encoding="utf-8")
+
+
+def test_a_comparison(tmp_path: Path) -> None:
+    found = {
+        "a": 0.1,
+        "b": 0.2,
+        "difference": 0.1,
+        "ci95": [0.05, 0.15],
+        "n": 9,
+        "verdict": "better",
+    }
+    record = {"a": "a", "b": "b", "benchmark": "ava", "metrics": {"srcc": found}}
+    (tmp_path / "comparison.json").write_text(json.dumps(record))
+    assert "B is better in SRCC" in write_comparison(tmp_path).read_text(encoding="utf-8")
+    assert (tmp_path / "comparison.md").read_text(encoding="utf-8").startswith("## AVA")
+
+
+def test_what_is_no_result_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"results\.json is not there: a report is made of a folder"
+    ):
+        write_report(tmp_path)
+    (tmp_path / RESULTS).write_text("{")
+    with pytest.raises(ValueError, match=r"results\.json: expected JSON as evaluate\.py writes it"):
+        write_report(tmp_path)
+    (tmp_path / RESULTS).write_text('{"benchmark": "ava", "metrics": {}}')
+    with pytest.raises(ValueError, match=r"lacks protocol, n_expected, n_scored; evaluate again"):
+        write_report(tmp_path)
+    with pytest.raises(ValueError, match=r"comparison\.json is not there"):
+        write_comparison(tmp_path)
+    folder = evaluated(tmp_path / "r")
+    (folder / PREDICTIONS).unlink()
+    with pytest.raises(ValueError, match=r"predictions\.jsonl is not there"):
+        write_report(folder)
+    assert not (folder / "report.html").exists()
+    assert not (folder / "report.md").exists()
