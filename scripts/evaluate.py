@@ -8,13 +8,14 @@
     python scripts/evaluate.py --judged O/judge/pairs.jsonl --output O
 
 OUTPUT holds predictions.jsonl (rows, written as they come), results.json (every metric with n and a 95 %
-interval, and the protocol), export/ (AesBench's submission files; scores as the ArtiMuse repository writes
-them) and judge/ (critiques and open answers for a judge). The same command goes on where it was stopped, with
-any number of processes (torchrun).
+interval, and the protocol), report.html, .md and .tex (the same beside published numbers), export/ (AesBench's
+submission files; scores as the ArtiMuse repository writes them) and judge/ (critiques and open answers for a
+judge). The same command goes on where it was stopped, with any number of processes (torchrun).
 
 `all` reads a YAML list of {benchmark, data, images, name}, paths relative to the file; each entry has a folder
-of its name in OUTPUT. --predictions takes prediction rows (then without a benchmark), `[{"image", "score"}]`,
-score files, and AesBench submissions. --compare takes results folders or predictions files.
+of its name in OUTPUT, and overview.html puts them together. --predictions takes prediction rows (then without a
+benchmark), `[{"image", "score"}]`, score files, and AesBench submissions. --compare takes results folders or
+predictions files, and writes comparison.html.
 
 Exit status 0 only where every item was scored (or --allow-missing is given, which says what was not); 1 where
 some were not; 2 for a wrong call; 130 when interrupted.
@@ -64,6 +65,7 @@ def evaluate(args: argparse.Namespace) -> int:
     """One benchmark, or each of a list: a wrong or incomplete one does not keep the others from being done."""
     from artimuse.evaluation.evaluate import Incomplete
     from artimuse.evaluation.listed import listed
+    from artimuse.evaluation.report import write_overview
     from artimuse.evaluation.sharing import launched
 
     with launched() as sharing:
@@ -71,7 +73,7 @@ def evaluate(args: argparse.Namespace) -> int:
         if args.benchmark != "all":
             _one(args, args.benchmark, args.data, args.images, args.output, settings)
             return 0
-        status = 0
+        status, done = 0, list[Path]()
         for entry in listed(args.data):
             try:
                 _one(
@@ -85,12 +87,17 @@ def evaluate(args: argparse.Namespace) -> int:
             except (ValueError, OSError) as error:
                 print(f"error: {entry.name}: {error}", file=sys.stderr)
                 status = max(status, INCOMPLETE if isinstance(error, Incomplete) else WRONG_CALL)
+            else:
+                done.append(args.output / entry.name)
+        if done and sharing.process == 0:
+            print(f"overview: {write_overview(done, args.output)}")
     return status
 
 
 def compare(args: argparse.Namespace) -> int:
     """Two results on the same items, paired."""
     from artimuse.evaluation.compare_results import compare_results
+    from artimuse.evaluation.report import write_comparison
 
     a, b = args.compare
     found = compare_results(a, b, args.output)
@@ -101,6 +108,7 @@ def compare(args: argparse.Namespace) -> int:
             f"{name}: {one['a']:.4f} -> {one['b']:.4f}  {one['difference']:+.4f} [{low:+.4f}, {high:+.4f}]  "
             f"n={one['n']}  {one['verdict']}"
         )
+    print(f"report: {write_comparison(args.output)}")
     return 0
 
 
@@ -148,6 +156,7 @@ def _report(results: Mapping[str, Any], output: Path) -> None:
         print(f"not scored: {missing}")
     _show(results["benchmark"], results["metrics"])
     print(f"results: {output / 'results.json'}")
+    print(f"report: {output / 'report.html'}")
 
 
 def _show(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> None:

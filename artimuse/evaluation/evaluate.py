@@ -3,6 +3,7 @@
 evaluate(Path("runs/quickstart/model"), BENCHMARKS["ava"], Path("AVA_test.json"), Path("out"))
 
 out/predictions.jsonl    rows as they come; out/results.json    what follows from them
+out/report.html, .md, .tex       the same for a person, published rows beside it
 out/not_scored.jsonl     items without rows, where there are any
 out/export/, out/judge/  submission files, files for a judge
 """
@@ -27,6 +28,8 @@ from artimuse.evaluation.judging import write_judge_files
 from artimuse.evaluation.phases.phase import NotScored
 from artimuse.evaluation.prediction_file import PREDICTIONS, read_predictions, write_predictions
 from artimuse.evaluation.protocol import given_by, made_by, protocol_of, split_of
+from artimuse.evaluation.published import beside
+from artimuse.evaluation.report import write_report
 from artimuse.evaluation.results import RESULTS, results_json, write_results
 from artimuse.evaluation.running import Outcome, run, write_not_scored
 from artimuse.evaluation.sharing import Sharing
@@ -150,8 +153,7 @@ def evaluate_rows(
     output.mkdir(parents=True, exist_ok=True)
     if predictions.resolve() != (output / PREDICTIONS).resolve():
         write_predictions(output / PREDICTIONS, rows)
-    write_results(output, results)
-    return results
+    return _written(output, results)
 
 
 def _read(
@@ -221,7 +223,14 @@ def _write(
     results |= {"not_scored": len(missing), "notes": list(source.notes)}
     write_exports(output, benchmark, config, outcome.rows)
     write_judge_files(output, outcome.rows)
+    return _written(output, results)
+
+
+def _written(output: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """results.json with the published rows, and the report that is made of it."""
+    results["published"] = beside(results)
     write_results(output, results)
+    write_report(output)
     return results
 
 

@@ -18,7 +18,7 @@ and the base that the run started from, which may lie in a run folder too. From 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -47,15 +47,22 @@ _WEIGHTS: dict[BenchmarkKind, tuple[str, ...]] = {
 class Relation:
     """How a model's training relates to a benchmark, and what says so.
 
-    leaked: images of the benchmark itself that were trained on, as far as names tell.
+    leaked: images of the benchmark itself that were trained on, as far as names tell. trained_on: the data sets
+    of the last stage, in the benchmarks' names; empty where they are not known.
     """
 
     relation: RelationName
     evidence: str
     leaked: int = 0
+    trained_on: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {"relation": self.relation, "evidence": self.evidence, "leaked": self.leaked}
+        return {
+            "relation": self.relation,
+            "evidence": self.evidence,
+            "leaked": self.leaked,
+            "trained_on": list(self.trained_on),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,14 @@ def relation_of(folder: Path, benchmark: Benchmark, source: Source) -> Relation:
         return Relation(
             "unknown", f"{folder}: no run folder lies around it, so its training is not known"
         )
+    last = dict.fromkeys(dataset_of(one.config) for one in trained if one.last)
+    return replace(_judged(trained, ends, benchmark, source), trained_on=tuple(last))
+
+
+def _judged(
+    trained: list[_Trained], ends: list[str], benchmark: Benchmark, source: Source
+) -> Relation:
+    """The relation to a benchmark of what was trained on; `ends` says what is not known of where it began."""
     own = source.name if benchmark.kind == "custom" else dataset_of_benchmark(benchmark)
     own_set = [one for one in trained if own in (dataset_of(one.config), one.config.name)]
     leaked, not_there = _leaked(trained, source)

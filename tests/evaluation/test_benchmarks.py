@@ -222,4 +222,10 @@ def test_several_benchmarks(place: Path, model: Path, tmp_path: Path) -> None:
     assert (tmp_path / "o" / "ava" / "results.json").is_file()
     assert (tmp_path / "o" / "tad66k" / "results.json").is_file()
     write(tmp_path / "all.yaml", entries[:1] + entries[2:])
-    assert evaluate(model, "all", data, tmp_path / "o").status == 0
+    whole = evaluate(model, "all", data, tmp_path / "o")
+    assert whole.status == 0, whole.err
+    assert f"overview: {tmp_path / 'o' / 'overview.html'}" in whole.out
+    for name in ("overview.html", "overview.md", "overview.tex"):
+        text = (tmp_path / "o" / name).read_text(encoding="utf-8")
+        assert "AVA" in text
+        assert "TAD66K" in text

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from evaluation.making import choice, critique, pair, score
 
 from artimuse.evaluation.comparison import against_published, compare
 from artimuse.evaluation.metrics import Metric
 from artimuse.evaluation.results import compute_metrics
+from evaluation.making import choice, critique, pair, score
 
 
 def _systems(n=200, noise=(10.0, 20.0), shared=0.0):

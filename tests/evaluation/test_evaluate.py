@@ -38,6 +38,7 @@ def test_scores(place: Path, model: Path, tmp_path: Path) -> None:
     rows = read_predictions(tmp_path / "o" / "predictions.jsonl")
     assert [row["id"] for row in rows] == [f"ava/{k}.jpg" for k in range(N)]
     assert (Path(protocol["images"]) / str(rows[3].get("image"))).is_file()
+    _reported(tmp_path / "o", called.out)
     exported = json.loads((tmp_path / "o" / "export" / "artimuse.json").read_text())
     assert exported[2] == {"image": "2.jpg", "score": rows[2]["prediction"]}
     # ... which is taken in again, with the same numbers.
@@ -54,6 +55,9 @@ def test_scores(place: Path, model: Path, tmp_path: Path) -> None:
     assert same.status == 0, same.err
     comparison = json.loads((tmp_path / "c" / "comparison.json").read_text())
     assert comparison["metrics"]["srcc"]["verdict"] == "not separable"
+    assert f"report: {tmp_path / 'c' / 'comparison.html'}" in same.out
+    assert "not separable" in (tmp_path / "c" / "comparison.html").read_text()
+    assert "not separable" in (tmp_path / "c" / "comparison.md").read_text()
     rows_alone = call_script(
         "evaluate",
         "--predictions",
@@ -63,6 +67,21 @@ def test_scores(place: Path, model: Path, tmp_path: Path) -> None:
     )
     assert rows_alone.status == 0, rows_alone.err
     assert results(tmp_path / "r")["metrics"] == found["metrics"]
+    assert (tmp_path / "r" / "report.html").is_file()
+
+
+def _reported(output: Path, told: str) -> None:
+    """The report, with the published rows beside the number: none of them is of so few images."""
+    found = results(output)
+    srcc = found["metrics"]["srcc"]["value"]
+    assert {row["system"] for row in found["published"]} >= {"ArtiMuse"}
+    assert all(row["marks"] and not row["same_protocol"] for row in found["published"])
+    assert f"report: {output / 'report.html'}" in told
+    for name in ("report.html", "report.md", "report.tex"):
+        text = (output / name).read_text(encoding="utf-8")
+        assert "ArtiMuse" in text
+        assert "0.827" in text
+        assert f"{srcc:.3f}" in text.replace("\N{MINUS SIGN}", "-").replace("$-$", "-")
 
 
 def test_the_batch_size_does_not_matter(place: Path, model: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation.making import choice, critique, pair, rank, score
 from scipy import stats
 
 from artimuse.data.checks.report.scores import category_floor
@@ -13,6 +12,7 @@ from artimuse.evaluation.measures.rows import measures
 from artimuse.evaluation.noise import noise_ceiling
 from artimuse.evaluation.predictions import Prediction
 from artimuse.evaluation.results import compute_metrics
+from evaluation.making import choice, critique, pair, rank, score
 
 
 def _scores(n=120, seed=0) -> list[Prediction]:

@@ -7,9 +7,9 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from evaluation.report.made import metric, results, scored_results
 
 from artimuse.evaluation.published import beside, rows
+from evaluation.report.made import metric, results, scored_results
 
 BENCHMARKS = ("ava", "para", "tad66k", "flickr-aes", "artimuse-10k", "icaa17k", "aadb", "fgaesthetics",
               "aesbench")  # fmt: skip

@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from evaluation.making import choice, pair, score
 from scipy import stats
 
 from artimuse.evaluation.metrics import Metric
@@ -16,6 +15,7 @@ from artimuse.evaluation.results import (
     results_json,
     write_results,
 )
+from evaluation.making import choice, pair, score
 
 LABELS = [10.0, 20.0, 30.0, 40.0, 50.0]
 SCORES = [12.0, 18.0, 50.0, 35.0, 60.0]

@@ -33,6 +33,8 @@ def test_a_data_set_trained_for_what_is_asked_is_in_domain(tmp_path: Path) -> No
     for benchmark in ("artimuse-10k", "artimuse-10k-text", "fgaesthetics"):
         assert relation(model, benchmark).relation == "in-domain"
     found = relation(model, "ava")
+    assert set(found.trained_on) == {"artimuse-10k", "fgaesthetics", "aesmmit"}
+    assert found.as_json()["trained_on"] == list(found.trained_on)
     assert found.relation == "zero-shot"
     assert "artimuse" in found.evidence
     assert "not there" in found.evidence  # its files, so names of images were not compared
@@ -73,6 +75,7 @@ def test_a_base_of_a_run_is_pretraining_and_one_of_nobody_is_said(tmp_path: Path
 
 def test_nothing_is_known_of_a_model_without_its_run(tmp_path: Path) -> None:
     assert relation(tmp_path, "ava").relation == "unknown"
+    assert relation(tmp_path, "ava").trained_on == ()
     assert run_of(tmp_path) is None
 
 

@@ -23,6 +23,7 @@ from artimuse.evaluation.report.tables import benchmark_table, latex
 from artimuse.evaluation.results import PREDICTIONS, RESULTS, read_predictions, write_atomically
 
 COMPARISON = "comparison.json"
+OWN_DATA = "custom"
 NEEDED = ("benchmark", "protocol", "n_expected", "n_scored", "metrics")
 COMPARED = ("a", "b", "benchmark", "metrics")
 
@@ -53,10 +54,12 @@ def write_report(folder: Path, *, images: Path | None = None) -> Path:
 def write_overview(folders: Sequence[Path], output: Path) -> Path:
     """overview.html, overview.md and overview.tex of several results folders; seeds of a recipe are one row.
 
+    Somebody's own data ("custom") go by the name of their file: two of them are two benchmarks.
+
     Raises:
         ValueError: A results.json is missing or not what evaluate.py writes, or seeds do not belong together.
     """
-    found = groups([read_results(folder) for folder in folders])
+    found = groups([_own_named(read_results(folder)) for folder in folders])
     write_atomically(output / "overview.md", markdown_overview(found))
     write_atomically(output / "overview.tex", _latex(found) + "\n")
     write_atomically(output / "overview.html", several_page(found))
@@ -87,6 +90,12 @@ def read_results(folder: Path) -> dict[str, Any]:
         ValueError: It is missing, no JSON, or lacks what a report needs.
     """
     return _read(folder / RESULTS, NEEDED)
+
+
+def _own_named(results: dict[str, Any]) -> dict[str, Any]:
+    if results["benchmark"] != OWN_DATA:
+        return results
+    return results | {"benchmark": Path(results["protocol"]["split"]["data"]).name}
 
 
 def _latex(found: Sequence[Group]) -> str:

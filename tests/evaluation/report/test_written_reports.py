@@ -72,6 +72,20 @@ def test_several_results_in_one_overview(tmp_path: Path) -> None:
     assert "3 results on 1 benchmark<" in path.read_text(encoding="utf-8")
 
 
+def test_two_lists_of_ones_own_are_two_benchmarks(tmp_path: Path) -> None:
+    folders = []
+    for name in ("streets", "gardens"):
+        folder = evaluated(tmp_path / name)
+        split = {"data": f"/data/{name}.csv", "sha256": name}
+        results = read_results(folder) | {"benchmark": "custom"}
+        results["protocol"] |= {"split": split}
+        write_results(folder, results)
+        folders.append(folder)
+    text = write_overview(folders, tmp_path / "o").read_text(encoding="utf-8")
+    assert "streets.csv" in text
+    assert "gardens.csv" in text
+
+
 def test_a_comparison(tmp_path: Path) -> None:
     found = {
         "a": 0.1,
