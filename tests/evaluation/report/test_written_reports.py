@@ -11,7 +11,12 @@ from data.pages.reading import needs_nothing
 from evaluation.report import made
 from PIL import Image
 
-from artimuse.evaluation.report import write_comparison, write_overview, write_report
+from artimuse.evaluation.report import (
+    read_results,
+    write_comparison,
+    write_overview,
+    write_report,
+)
 from artimuse.evaluation.results import (
     PREDICTIONS,
     RESULTS,
