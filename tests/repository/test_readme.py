@@ -40,7 +40,8 @@ def commands() -> list[str]:
     texts = [README, ROOT / "data" / "README.md", CONFIGS]
     texts += sorted((ROOT / "configs").glob("*.yaml"))
     texts += sorted((ROOT / "scripts").glob("*.py"))
-    found = [c.strip() for path in texts for c in COMMAND.findall(path.read_text(encoding="utf-8"))]
+    joined = [path.read_text(encoding="utf-8").replace("\\\n", "") for path in texts]
+    found = [command.strip() for text in joined for command in COMMAND.findall(text)]
     return list(dict.fromkeys(found))
 
 
