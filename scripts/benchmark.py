@@ -86,7 +86,7 @@ def ablate(args: argparse.Namespace) -> int:
 
     def train(run: tuple[str, int]) -> Path:
         name, seed = run
-        return _train(args.config, folder, name, seed, (*changes[name], *args.overrides))
+        return _train(args.config, folder, name, seed, (*args.overrides, *changes[name]))
 
     found: dict[str, dict[str, Spread]] = {}
     with ThreadPoolExecutor(max_workers=args.jobs) as pool:

@@ -320,6 +320,11 @@ class Config(Section):
                 f"train.select.metric: {select.metric!r} is not trained, as {weights} is 0; expected a "
                 "positive weight, another metric, or no train.select"
             )
+        if select.metric == "loss" and self.objective.score and self.objective.score_loss == "plcc":
+            raise ValueError(
+                "train.select.metric: 'loss' is a mean over batches, which no correlation is; expected "
+                "'plcc' (or another metric) with objective.score_loss plcc"
+            )
         return self
 
     @model_validator(mode="after")
