@@ -202,6 +202,7 @@ def main(folder: str, output: str, accumulation: str) -> None:
         name: (labeled_units(Path(folder)), case) for name, case in cases(int(accumulation)).items()
     }
     runs["unequal"] = unequal_units(Path(folder)), {}
+    runs["answers"] = mixed_units(Path(folder)), {"text_per": "answer"}
     for name, (units, case) in runs.items():
         gradient, losses = step_gradient(units, accelerator, accumulation=int(accumulation), **case)
         if accelerator.is_main_process:
