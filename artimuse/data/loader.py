@@ -23,6 +23,7 @@ from artimuse.data.collate import Collator, Item
 from artimuse.data.drawn_pairs import with_drawn_pairs
 from artimuse.data.order import Order
 from artimuse.data.units import Unit
+from artimuse.data.views import ViewCollator
 from artimuse.records import Pair, Question, Sample
 
 
@@ -69,7 +70,7 @@ class StepDataset(Dataset[StepData]):
     def __init__(
         self,
         order: Order,
-        collate: Collator,
+        collate: Collator | ViewCollator,
         *,
         seed: int,
         questions_per_image: Literal["all"] | int = "all",
@@ -159,6 +160,7 @@ class StepDataset(Dataset[StepData]):
             readouts=sum(q.label is not None for item in items for q in item.questions),
             pairs=sum(len(share.pairs) for share in shares),
             images=sum(len(item.sample.images) for item in items),
+            compared=sum(pair.text is not None for share in shares for pair in share.pairs),
             ranked=sum(
                 len({name for pair in pairs for name in (pair.first, pair.second)})
                 for share in shares

@@ -23,26 +23,43 @@ from artimuse.evaluation.results import (
     write_results,
 )
 from artimuse.inference.scorer import Answered
-from artimuse.records import OVERALL, Question, Sample, Source
+from artimuse.inference.series import SeriesScoring, score_series
+from artimuse.records import OVERALL, Pair, Question, Sample, Source
 
 
 class Answers(Protocol):
     """What a `Scorer` does: the answers of items, in their order."""
 
     def answer(self, items: Sequence[Item]) -> Iterable[Answered]: ...
+    @property
+    def compares(self) -> bool: ...
+    def score_pairs(
+        self, samples: Sequence[Sample], pairs: Sequence[Pair]
+    ) -> list[tuple[float, float]]: ...
 
 
-def predict(scorer: Answers, sources: Sequence[Source], *, tau: float) -> list[Prediction]:
+def predict(
+    scorer: Answers, sources: Sequence[Source], *, tau: float, series: SeriesScoring = "pairs"
+) -> list[Prediction]:
     """Prediction rows of a model: labeled scores, annotated pairs, and choice questions.
 
     Args:
         tau: P(first better) = sigmoid((s_first - s_second) / tau), as the rank loss has it.
+        series: pairs are scored as each image is seen beside the other, by a model that compares; or "single",
+            from every image alone.
     """
+    together = series == "pairs" and scorer.compares
     rows: list[Prediction] = []
     for source in sources:
         # Longest first would be faster; the order of the file keeps batches, so scores,
         # reproducible.
-        items = [Item(sample, _asked(sample)) for sample in source.samples]
+        ranked = {name for pair in source.pairs for name in (pair.first, pair.second)}
+        # What is only ranked is not scored alone where it is scored beside the others.
+        items = [
+            Item(sample, _asked(sample))
+            for sample in source.samples
+            if not (together and sample.id in ranked and _label(sample) is None)
+        ]
         overall: dict[str, float] = {}
         for answered in scorer.answer([item for item in items if item.questions]):
             sample = answered.item.sample
@@ -57,7 +74,11 @@ def predict(scorer: Answers, sources: Sequence[Source], *, tau: float) -> list[P
                     if question.label is not None:
                         label = question.label.score_0_100
                         rows.append(_score_row(sample, score, label, question.aspect))
-        rows += _pair_rows(source, overall, tau)
+        beside: dict[tuple[str, str], tuple[float, float]] = {}
+        if together:
+            members = [sample for sample in source.samples if sample.id in ranked]
+            beside = score_series(scorer, members).pairs
+        rows += _pair_rows(source, overall, tau, beside)
     return rows
 
 
@@ -166,10 +187,19 @@ def _choice_row(sample: Sample, number: int, question: Question, choice: str) ->
     }
 
 
-def _pair_rows(source: Source, overall: Mapping[str, float], tau: float) -> Iterable[Prediction]:
+def _pair_rows(
+    source: Source,
+    overall: Mapping[str, float],
+    tau: float,
+    beside: Mapping[tuple[str, str], tuple[float, float]] | None = None,
+) -> Iterable[Prediction]:
+    """beside: the two scores of a pair that was scored as such; other pairs have their images' own."""
     series = {sample.id: sample.series for sample in source.samples}
     for pair in source.pairs:
-        first, second = overall[pair.first], overall[pair.second]
+        if beside:
+            first, second = beside[pair.first, pair.second]
+        else:
+            first, second = overall[pair.first], overall[pair.second]
         yield {
             "kind": "pair",
             "id": f"{pair.first}|{pair.second}",

@@ -72,7 +72,8 @@ class RecipeEvaluation:
             rows,
             benchmark="held-out data of the recipe",
             protocol=protocol | {"read_out": model.info.readout_kind, "prompt": model.info.prompt,
-                                 "preprocessing": model.family.preprocessing()},
+                                 "preprocessing": model.family.preprocessing(),
+                                 "series_scores": self._series_scores(model)},
             n_expected=n_expected,
             baselines=self._baselines(),
         )  # fmt: skip
@@ -83,9 +84,20 @@ class RecipeEvaluation:
             )
         return text + (self._critique(model) if self.config.evaluation.critique else "")
 
+    def _series_scores(self, model: AestheticModel) -> str:
+        """Whether an image of a series was scored alone, or beside each of the others."""
+        compares = not model.family.language and model.family.compares
+        return self.config.evaluation.series if compares else "single"
+
     def _predict(self, model: AestheticModel) -> list[Prediction]:
         scorer = Scorer(model, device=self.device, batch_images=self.config.evaluation.batch_images)
-        return predict(scorer, self.data.held_out, tau=self.config.objective.tau)
+        settings = self.config
+        return predict(
+            scorer,
+            self.data.held_out,
+            tau=settings.objective.tau,
+            series=settings.evaluation.series,
+        )
 
     def _baselines(self) -> dict[str, Sequence[Prediction]]:
         wanted = self.config.evaluation.baselines

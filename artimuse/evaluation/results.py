@@ -24,6 +24,7 @@ import numpy as np
 from artimuse.evaluation import metrics as measure
 from artimuse.evaluation.intervals import mean_interval, plcc_interval, srcc_interval
 from artimuse.evaluation.metrics import Metric
+from artimuse.evaluation.pair_series import pair_series_metrics
 from artimuse.evaluation.predictions import (
     KINDS,
     Prediction,
@@ -64,6 +65,7 @@ def compute_metrics(rows: Iterable[Prediction], *, seed: int = 0) -> dict[str, M
     pair_accuracy, pair_accuracy_close: pair rows; ordered by `scores` where given, else by the
         prediction. Close are the half of the untied pairs with P nearest to .5, and all as near as
         the last of them; given from 10 untied pairs on.
+    s_acc, s_srcc: of the series of pair rows (`pair_series`).
     choice_accuracy: choice rows; `unparsed` of them answered with no option, and count as wrong.
 
     The order of the rows does not matter.
@@ -186,7 +188,7 @@ def _of_pairs(rows: list[Prediction], seed: int) -> dict[str, Metric]:
     untied = [row for row in rows if row["label"] != 0.5]
     if not untied:
         return {}
-    found = {"pair_accuracy": _pair_metric(rows, seed)}
+    found = {"pair_accuracy": _pair_metric(rows, seed)} | pair_series_metrics(rows, seed)
     if len(untied) >= CLOSE_PAIRS_LEAST:
         # Rounded: |.7 - .5| and |.3 - .5| differ in the last bit.
         distance = np.array([row["label"] for row in untied], np.float64)

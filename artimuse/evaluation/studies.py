@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 BASE = "full"
+OF_A_RECIPE = ("fgaesq",)
+"""Studies of a recipe of their own, which `all` leaves out: they make no sense of the quickstart recipe."""
 
 Variants = Mapping[str, tuple[str, ...]]
 
@@ -40,13 +42,52 @@ def _stages(first: tuple[str, str], second: tuple[str, str], steps: int) -> tupl
     )
 
 
+# Of configs/fgaesq_demo.yaml: its coarse and its fine source.
+_COARSE = (
+    "{name: artimuse, format: artimuse10k, images: artimuse/images, "
+    "scores: artimuse/ArtiMuse-10K_train.json}"
+)
+_FINE = (
+    "{name: fgaesthetics, format: fgaesthetics, images: fgaesthetics/images, labels: "
+    "[fgaesthetics/natural_train.txt, fgaesthetics/cropping_train.txt], "
+    "comparison_texts: fgaesthetics/comparisons_train.jsonl}"
+)
+_ONLY_COARSE = f"data: {{sources: [{_COARSE}]}}, objective: {{rank: 0, align: 0}}"
+_ONLY_FINE = f"data: {{sources: [{_FINE}]}}, objective: {{score: 0}}"
+
+
+def _fgaesq(steps: int) -> Variants:
+    """What arXiv 2603.03907 takes away. All train as many steps, of which the joint ones begin with 3 in 10
+    coarse ones, as the paper's 3 of 10 epochs."""
+    coarse = max(1, round(0.3 * steps))
+    joint = (f"stages.coarse.train.steps={coarse}", f"stages.joint.train.steps={steps - coarse}")
+
+    def alone(what: str) -> tuple[str, ...]:
+        return f"stages=[{{name: alone, {what}}}]", f"stages.alone.train.steps={steps}"
+
+    sequence = (
+        f"stages=[{{name: coarse, {_ONLY_COARSE}}}, {{name: fine, {_ONLY_FINE}}}]",
+        f"stages.coarse.train.steps={steps - steps // 2}",
+        f"stages.fine.train.steps={steps // 2}",
+    )
+    return {
+        BASE: joint,
+        "coarse only": alone(_ONLY_COARSE),
+        "fine only": alone(_ONLY_FINE),
+        "coarse, then fine": sequence,
+        "no DiffToken": ("model.images.difftoken=off", *joint),
+        "no align": ("objective.align=0", *joint),
+    }
+
+
 def studies(steps: int) -> dict[str, Variants]:
     """Every study by name, for a recipe of so many steps.
 
     losses: each loss taken away. read-outs: how a hidden state becomes a score, with hard and with soft
     labels. schedules: joint, alternating, and one after the other (what arXiv 2507.14533 and 2603.03907
     report of: staged close to joint, coarse then fine far behind). sampling: all questions of an image at
-    once, or one, as the papers draw them.
+    once, or one, as the papers draw them. fgaesq: of configs/fgaesq_demo.yaml, fine and coarse steps together,
+    alone and one after the other, without DiffToken, and without the texts.
     """
     return {
         "losses": {
@@ -75,6 +116,7 @@ def studies(steps: int) -> dict[str, Variants]:
             "coarse, then fine": _stages(("coarse", "rank: 0"), ("fine", "score: 0"), steps),
             "fine, then coarse": _stages(("fine", "score: 0"), ("coarse", "rank: 0"), steps),
         },
+        "fgaesq": _fgaesq(steps),
         "sampling": {
             BASE: (),
             "one question an image": (

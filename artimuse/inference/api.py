@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias, overload
@@ -27,6 +27,7 @@ from artimuse.inference.asked import MAX_NEW_TOKENS
 from artimuse.inference.critic import Critic
 from artimuse.inference.device import pick_device, pick_dtype
 from artimuse.inference.scorer import Scorer
+from artimuse.inference.series import SeriesScoring, score_series
 from artimuse.inference.stream import Broken, score_stream
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import model_folder
@@ -62,12 +63,14 @@ class Ranking:
     """A series of N images, best first.
 
     order: (N) places in the series that was given. scores: (N) in that order. ahead: (N-1) P(better) of each
-    image against the next one: sigmoid((S_a - S_b) / tau).
+    image against the next one: sigmoid((S_a - S_b) / tau). scored: whether each image was scored alone
+    ("single"), or beside the others ("pairs").
     """
 
     order: tuple[int, ...]
     scores: tuple[Score, ...]
     ahead: tuple[float, ...]
+    scored: SeriesScoring = "single"
 
 
 class Model:
@@ -154,21 +157,39 @@ class Model:
         answers = self.ask(image, questions, max_new_tokens=max_new_tokens)
         return dict(zip(ATTRIBUTES, answers, strict=True))
 
-    def rank(self, images: Iterable[ImageSource]) -> Ranking:
+    def rank(self, images: Iterable[ImageSource], *, series: SeriesScoring = "pairs") -> Ranking:
         """Order a series by score, best first; of equal scores the earlier image comes first.
+
+        Args:
+            series: a model that compares (FGAesQ) scores every image beside each of the others, and its score
+                is the mean; "single" scores each alone, as all other models do.
 
         Raises:
             ImageError: for an image that cannot be read.
             ValueError: for a model without a score read-out.
         """
-        scores = self.score(list(images))
+        given = list(images)
+        together = series == "pairs" and self._scorer.compares and len(given) > 1
+        scores = self._beside(given) if together else self.score(given)
         order = sorted(range(len(scores)), key=lambda place: -scores[place].value)
         best_first = [scores[place] for place in order]
         ahead = [
             1 / (1 + math.exp((second.value - first.value) / TAU))
             for first, second in pairwise(best_first)
         ]
-        return Ranking(tuple(order), tuple(best_first), tuple(ahead))
+        return Ranking(
+            tuple(order), tuple(best_first), tuple(ahead), "pairs" if together else "single"
+        )
+
+    def _beside(self, images: list[ImageSource]) -> list[Score]:
+        """Each image as it is scored beside the others, in the overall aspect alone."""
+        aspect = self.info.aspects[0]
+        samples = [
+            replace(self._scorer.score_item(image).sample, id=f"{number:06d}", series="")
+            for number, image in enumerate(images)
+        ]
+        values = score_series(self._scorer, samples).images
+        return [Score(values[s.id], None, {aspect: values[s.id]}, {aspect: None}) for s in samples]
 
     def _scores(self, images: list[ImageSource]) -> list[Score]:
         found: list[Score] = []

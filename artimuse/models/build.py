@@ -81,6 +81,10 @@ def _tune(config: ModelConfig, model: AestheticModel, *, seed: int) -> Tuning:
     if isinstance(model.backbone, PeftModel):
         return tuning_of(model.backbone, model.family)
     tuning = Tuning.of(config)
+    if config.tuning == "lora" and not model.family.language:
+        raise ConfigError(
+            f"model.tuning: 'lora' adapts a language model, and {model.family.name} has none: expected full"
+        )
     if config.tuning == "lora":
         model.backbone = add_lora(
             model.backbone,
@@ -117,6 +121,8 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
         folder = base_folder(config.base, weights=False)
         backbone = AutoConfig.from_pretrained(folder)
         family = load_family(folder, backbone, wording, info.images)
+    if not family.language:
+        return family, None
     return family, getattr(backbone.get_text_config(), "max_position_embeddings", None)
 
 

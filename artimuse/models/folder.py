@@ -2,7 +2,7 @@
 
     config.json, model.safetensors              fully tuned
     adapter_config.json, adapter_model.safetensors    LoRA, in PEFT's own files
-    readout.safetensors                         read-out and links, float32
+    readout.safetensors                         read-out and links (FGAesQ: and token embeddings), float32
     artimuse.json                               family, base, read-out, aspects, prompts, scale, preprocessing
     tokenizer and image processor               under their stock class names
 
@@ -23,7 +23,13 @@ from huggingface_hub import save_torch_state_dict
 from peft import PeftModel
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    CLIPVisionModelWithProjection,
+)
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.utils import logging as transformers_logging
 
@@ -32,7 +38,8 @@ from artimuse.config.tuning import Quantization
 from artimuse.models.adapter import ADAPTER_FILE, adapter_state, attach_adapter
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder, model_folder
-from artimuse.models.families import FAMILIES, ChatFamily
+from artimuse.models.families import FAMILIES, ChatFamily, FGAesQFamily
+from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.info import ModelInfo
 from artimuse.models.quantization import keep_packing, quantization_config
 from artimuse.models.readouts import ScoreLinks, WordsReadout, build_readout, words_of
@@ -61,8 +68,7 @@ def save_model(model: AestheticModel, folder: Path) -> None:
         model.backbone.save_pretrained(str(folder), save_embedding_layers=False)
     else:
         _save_plain(model.backbone, folder)
-    model.family.tokenizer.save_pretrained(folder)
-    model.family.image_processor.save_pretrained(folder)
+    model.family.save(folder)
     state = head_state(model)
     if state:
         save_file(state, folder / READOUT_FILE)
@@ -81,7 +87,8 @@ def _save_plain(backbone: Any, folder: Path) -> None:
     backbone.config.architectures = [type(backbone).__name__]
     backbone.config.dtype = backbone.dtype
     backbone.config.save_pretrained(folder)
-    backbone.generation_config.save_pretrained(folder)
+    if getattr(backbone, "generation_config", None) is not None:
+        backbone.generation_config.save_pretrained(folder)
     for stale in folder.glob("model*.safetensors*"):
         stale.unlink()
     save_torch_state_dict(_names_on_disk(backbone), folder, metadata={"format": "pt"})
@@ -92,7 +99,7 @@ def _names_on_disk(backbone: Any) -> dict[str, torch.Tensor]:
     return revert_weight_conversion(backbone, state)
 
 
-def write_info(folder: Path, info: ModelInfo, family: ChatFamily) -> None:
+def write_info(folder: Path, info: ModelInfo, family: ChatFamily | FGAesQFamily) -> None:
     """artimuse.json: what `read_info` reads, and what the family and the protocol say."""
     record = {
         "format_version": FORMAT_VERSION,
@@ -155,21 +162,33 @@ def assemble(backbone: Any, family: Any, info: ModelInfo, *, seed: int = 0) -> A
         ValueError: for words of a `tokens` or `levels` read-out that the vocabulary does not hold, and for
             tokens that were added to it.
     """
-    _require_known_tokens(backbone, family)
+    if family.language:
+        _require_known_tokens(backbone, family)
     readout = None
     if info.readout is not None:
-        head = backbone.get_output_embeddings()
+        head = backbone.get_output_embeddings() if family.language else None
+        if head is None and words_of(info.readout):
+            raise ValueError(
+                f"model.readout.kind: {info.readout.kind!r} reads words of a vocabulary, and a {family.name} "
+                "model has none: expected bins or regression"
+            )
         readout = build_readout(
             info.readout,
-            hidden=backbone.config.get_text_config().hidden_size,
+            hidden=hidden_size(backbone.config, family),
             aspects=len(info.aspects),
             seed=seed,
-            bias=head.bias is not None,
+            bias=head is not None and head.bias is not None,
         )
         if isinstance(readout, WordsReadout):
             readout.start_from(head, family.word_ids(words_of(info.readout)))
     links = ScoreLinks(len(info.datasets)) if info.datasets else None
-    return AestheticModel(backbone, family, readout, links, info)
+    kind = AestheticModel if family.language else FGAesQModel
+    return kind(backbone, family, readout, links, info)
+
+
+def hidden_size(config: Any, family: Any) -> int:
+    """Width of what the read-out reads."""
+    return config.get_text_config().hidden_size if family.language else config.projection_dim
 
 
 def _require_known_tokens(backbone: Any, family: Any) -> None:
@@ -203,7 +222,8 @@ def load_backbone(
     transformers_logging.disable_progress_bar()
     # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
     # follows the checkpoint.
-    loaded: Any = AutoModelForImageTextToText.from_pretrained(
+    kind = AutoConfig.from_pretrained(folder).model_type
+    loaded: Any = model_class(kind).from_pretrained(
         folder,
         dtype=dtype,
         attn_implementation="sdpa",
@@ -219,9 +239,24 @@ def load_backbone(
     return backbone
 
 
+def model_class(model_type: str) -> Any:
+    """transformers' class of a family: of CLIP its image encoder, of all others the model with language."""
+    if FAMILIES.get(model_type) is FGAesQFamily:
+        return CLIPVisionModelWithProjection
+    return AutoModelForImageTextToText
+
+
+def from_config(config: Any, **options: Any) -> Any:
+    """A model of an architecture with fresh weights; the configuration that is given may be changed."""
+    known = model_class(config.model_type)
+    if known is CLIPVisionModelWithProjection:
+        return known._from_config(getattr(config, "vision_config", config), **options)
+    return known.from_config(config, **options)
+
+
 def load_family(
     source: str | Path, config: Any, protocol: PromptProtocol, images: ImagesConfig | None = None
-) -> ChatFamily:
+) -> ChatFamily | FGAesQFamily:
     """The family of a transformers configuration, with tokenizer and PIL image processor of a folder or hub
     id.
 
@@ -230,8 +265,12 @@ def load_family(
     """
     kind = config.model_type
     known = known_family(kind, source)
-    _only_full_attention(config, source)
     folder = base_folder(source, weights=False)
+    if known is FGAesQFamily:
+        with _told_of(folder, "image processor"):
+            image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+        return known.from_config(None, image_processor, config, protocol=protocol, images=images)
+    _only_full_attention(config, source)
     with _told_of(folder, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.chat_template is None:
@@ -318,6 +357,7 @@ def _info(record: dict[str, Any], path: Path) -> ModelInfo:
         datasets=tuple(record["datasets"]),
         prompt=record["prompt"],
         images=ImagesConfig(**record["images"]),
+        align=record.get("align"),
         quantization=record["quantization"],
     )
 
@@ -351,11 +391,11 @@ def check_base(info: ModelInfo, folder: Path) -> None:
 
 
 def head_state(model: AestheticModel) -> dict[str, torch.Tensor]:
-    """The read-out and links as float32 tensors by name."""
+    """The read-out, links and FGAesQ's token embeddings as float32 tensors by name."""
     return {
         name: tensor.detach().float().cpu().contiguous()
         for name, tensor in model.state_dict().items()
-        if name.startswith(("readout.", "links."))
+        if name.startswith(("readout.", "links.", "tokens."))
     }
 
 

@@ -28,6 +28,7 @@ from artimuse.data.collate import Item
 from artimuse.data.images import image_size
 from artimuse.data.loader import StepDataset
 from artimuse.data.tree import build_tree
+from artimuse.data.views import ViewCollator
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.parts import part_of
 from artimuse.objectives.text import text_loss
@@ -118,6 +119,11 @@ def sampled_trees(steps: StepDataset, wanted: int = TREES) -> list[SampledTree]:
 
 def _sampled(steps: StepDataset, item: Item) -> SampledTree:
     family = steps.collate.family
+    if isinstance(steps.collate, ViewCollator):
+        # An image alone; in a pair it is read once for every partner.
+        tokens = family.image_tokens((0, 0))
+        asked = len(item.questions)
+        return SampledTree(item, tokens, prefix=tokens, image=tokens, supervised=0, branches=asked)
     sizes = [image_size(path) for path in item.sample.images]
     image_tokens = [family.image_tokens(size) for size in sizes]
     asked = [steps.collate.conversation(question, image_tokens) for question in item.questions]

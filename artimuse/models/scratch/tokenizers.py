@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import LlamaTokenizer, Qwen2Tokenizer
+from transformers import CLIPTokenizer, LlamaTokenizer, Qwen2Tokenizer
 
 State = tuple[dict[str, int], list[tuple[str, str]]]
 
@@ -81,6 +81,36 @@ def train_llama(
     )
     tokenizer.add_tokens(list(special), special_tokens=True)
     return tokenizer
+
+
+def train_clip(texts: Iterable[str], vocabulary: int, *, longest: int) -> CLIPTokenizer:
+    """A byte-level BPE tokenizer of at most `vocabulary` entries as CLIP's is: lower case, `</w>` ends a word.
+
+    Args:
+        longest: tokens at which a text is cut, its first and last included.
+    """
+    stock = CLIPTokenizer()
+    start, end = "<|startoftext|>", "<|endoftext|>"
+    backend = Tokenizer(models.BPE(unk_token=end, end_of_word_suffix="</w>"))
+    normalizer = stock.backend_tokenizer.normalizer
+    pre_tokenizer = stock.backend_tokenizer.pre_tokenizer
+    assert pre_tokenizer is not None
+    assert normalizer is not None
+    backend.pre_tokenizer, backend.normalizer = pre_tokenizer, normalizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        end_of_word_suffix="</w>",
+        special_tokens=[start, end],
+        show_progress=False,
+    )
+    backend.train_from_iterator(sorted(set(texts)), trainer)
+    vocab, merges = _state(backend)
+    return CLIPTokenizer(
+        vocab=vocab,
+        merges=merges,  # type: ignore[arg-type]
+        model_max_length=longest,
+    )
 
 
 def _state(backend: Tokenizer) -> State:

@@ -1,0 +1,151 @@
+"""FGAesQ (arXiv 2603.03907): images, alone or in pairs, as tokens of two scales. There is no language.
+
+What it shares with the chat families is how it is configured, normalised and recorded; `data/views.py` asks it
+for *views*, tokens of an image seen alone or beside a partner, where the others are asked for conversations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from PIL import Image
+from torch import Tensor
+
+from artimuse.config import ImagesConfig
+from artimuse.models.difftoken import DiffToken, Tokens, collate_tokens, pair_key
+from artimuse.models.families.tiles import Normalization
+from artimuse.prompts import PromptProtocol
+
+TOKENS, SHORT_SIDE = 512, 384
+
+
+class FGAesQFamily:
+    """Preprocesses images for CLIP's encoder over tokens of two scales.
+
+    Args:
+        image_processor: CLIP's, of the PIL backend; its mean and std are what is used.
+        patch: side of a token in pixels.
+        images: the protocol of DiffToken, and the budget of tokens.
+
+    Raises:
+        ValueError: for settings of `images` that are of other families.
+    """
+
+    name = "fgaesq"
+    language = False
+    vision, projector = "vision_model", "visual_projection"
+
+    def __init__(
+        self, image_processor: Any, *, patch: int, images: ImagesConfig | None = None
+    ) -> None:
+        self.image_processor = image_processor
+        self.images = images or ImagesConfig()
+        for key in ("fit", "min_pixels", "max_pixels"):
+            if getattr(self.images, key) is not None:
+                raise ValueError(
+                    f"model.images.{key}: {self.name} takes difftoken, tokens and short_side; leave it out"
+                )
+        self.normalization = Normalization(image_processor)
+        self.tokenizer: Any = None
+        """Of the text tower, where training compares in words."""
+        self.difftoken = DiffToken(
+            protocol="released" if self.images.difftoken == "released" else "corrected",
+            budget=self.images.tokens or TOKENS,
+            short_side=self.images.short_side or SHORT_SIDE,
+            patch=patch,
+        )
+
+    @classmethod
+    def from_config(
+        cls,
+        tokenizer: Any,
+        image_processor: Any,
+        config: Any,
+        *,
+        protocol: PromptProtocol,
+        images: ImagesConfig | None = None,
+    ) -> Self:
+        """The family of a transformers configuration; a tokenizer and prompts have no part in it."""
+        del tokenizer, protocol
+        vision = getattr(config, "vision_config", config)
+        return cls(image_processor, patch=vision.patch_size, images=images)
+
+    @property
+    def compares(self) -> bool:
+        """Whether an image of a pair is seen as its partner asks for."""
+        return self.images.difftoken != "off"
+
+    @property
+    def attend_padding(self) -> bool:
+        """A fault that the published weights were trained with."""
+        return self.difftoken.protocol == "released"
+
+    def unread(self, config: Any) -> str | None:
+        """Every parameter of CLIP's image encoder is read."""
+        del config
+        return None
+
+    def view(self, image: Image.Image, name: str) -> Tokens:
+        """An image without a partner; what is drawn, is drawn by its name."""
+        return self.difftoken.single(image, name) if self.compares else self.difftoken.plain(image)
+
+    def pair_views(
+        self, first: Image.Image, second: Image.Image, names: tuple[str, str]
+    ) -> tuple[Tokens, Tokens]:
+        """Two images as each asks for the other to be seen; the same for the pair turned round."""
+        if names[0] > names[1]:
+            other, one = self.pair_views(second, first, (names[1], names[0]))
+            return one, other
+        key = released_key(*names) if self.attend_padding else pair_key(*names)
+        return self.difftoken.pair(first, second, key)
+
+    def image_tokens(self, size: tuple[int, int]) -> int:
+        """The most tokens of an image, whatever its size."""
+        del size
+        return self.difftoken.budget
+
+    def collate_images(self, pixels: Sequence[Tokens]) -> dict[str, Tensor]:
+        """Views of a batch: patches (V,N,3,p,p), centers (V,N,2), scale (V,N), present (V,N)."""
+        return collate_tokens(
+            list(pixels), length=self.difftoken.pad_to, patch=self.difftoken.patch
+        )
+
+    def collate_texts(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """Texts for the text tower, cut at the most tokens that it reads: text_ids, text_mask (C,L)."""
+        made = self.tokenizer(
+            list(texts), padding=True, truncation=True, return_tensors="pt",
+            max_length=self.tokenizer.model_max_length,
+        )  # fmt: skip
+        return {"text_ids": made["input_ids"], "text_mask": made["attention_mask"]}
+
+    def model_inputs(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
+        """{"patches": (V,N,3,p,p) float32}, normalised on the device."""
+        return {"patches": self.normalization(images["patches"])}
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What a model folder records of it."""
+        return {
+            "backend": "pil",
+            "exif_orientation": "applied",
+            "mean": self.normalization.mean,
+            "std": self.normalization.std,
+            "difftoken": self.difftoken.settings() if self.compares else "off",
+        }
+
+    def save(self, folder: Path) -> None:
+        """The image processor, under its stock class name."""
+        self.image_processor.save_pretrained(folder)
+
+
+def released_key(first: str, second: str) -> str:
+    """A pair's name in the released code, which seeds what it draws: `9_1_2` of series 000009's images 01 and 02.
+
+    Of images that are not named as FGAesthetics' are, `pair_key`.
+    """
+    ends = [re.search(r"(\d+)-(\d+)\.\w+$", name) for name in (first, second)]
+    if ends[0] is None or ends[1] is None or ends[0][1] != ends[1][1]:
+        return pair_key(first, second)
+    return f"{int(ends[0][1])}_{int(ends[0][2])}_{int(ends[1][2])}"
