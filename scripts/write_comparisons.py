@@ -1,11 +1,11 @@
-"""Write the texts that compare the images of a series, which `objective.align` of an FGAesQ model learns from.
+"""Write texts that compare the images of pairs, which an FGAesQ model learns from (`objective.align`).
 
-    python scripts/write_comparisons.py --config configs/fgaesq_clip_b16.yaml --source fgaesthetics --output compared.jsonl
-    python scripts/write_comparisons.py --config configs/fgaesq_clip_b16.yaml --source fgaesthetics --model runs/quickstart/model --output told.jsonl
+    python scripts/write_comparisons.py --config configs/fgaesq_demo.yaml --source fgaesthetics said.jsonl
+    python scripts/write_comparisons.py --config C --source S --model runs/quickstart/model told.jsonl
 
 From templates: which is better and how clearly, and with --factors FILE in what the two differ; FILE has a JSON
-object a line, {"image": "000009/000009-01.jpg", "factors": {"blur": 0.1, "light": "soft"}}. With --model a model
-folder is asked about the two images, and told which is better. The recipe takes the file as the source's
+object a line, {"image": "000009/000009-01.jpg", "factors": {"blur": 0.1, "light": "soft"}}. With --model a
+model folder is asked about the two images, and told which is better. The recipe takes the file as the source's
 `comparison_texts`. Rows are appended pair by pair: a stopped call goes on where it was.
 
 Exit status 0 only when every pair has a text; 2 for a configuration or data error.
@@ -127,7 +127,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--config", required=True, help="the recipe that names the source")
     parser.add_argument("--source", required=True, help="its name in the recipe")
-    parser.add_argument("--output", required=True, type=Path, help="the JSONL file to write")
+    parser.add_argument("output", type=Path, help="the JSONL file to write")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--factors", type=Path, help="what is known of every image, as JSONL")
     how.add_argument("--model", help="a model folder that writes the texts")

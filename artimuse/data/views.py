@@ -154,9 +154,9 @@ class ViewCollator:
                 of_pairs if self.compare else [], dtype=torch.int64
             ).reshape(-1, 2),
         }
-        if not self.texts:
-            return found
         said = [number for number, pair in enumerate(pairs) if pair.text is not None]
+        if not self.texts or not said:
+            return found
         views = torch.tensor([seen.of_pair[n] for n in said], dtype=torch.int64).reshape(-1, 2)
         return (
             found

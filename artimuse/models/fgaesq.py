@@ -119,7 +119,7 @@ class FGAesQModel(AestheticModel):
     def _agreement(self, features: Tensor, batch: Batch) -> Tensor | None:
         """(C) cosine of E_v(x) - E_v(y) and E_t(T) for the pairs that a text compares."""
         ids = batch.images.get("text_ids")
-        if self.text_tower is None or ids is None or not len(ids):
+        if self.text_tower is None or ids is None:
             return None
         with torch.no_grad():
             said = self.text_tower(

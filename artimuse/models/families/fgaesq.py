@@ -141,7 +141,7 @@ class FGAesQFamily:
 
 
 def released_key(first: str, second: str) -> str:
-    """A pair's name in the released code, which seeds what it draws: `9_1_2` of series 000009's images 01 and 02.
+    """A pair's name in the released code, which seeds what it draws: `9_1_2` of images 01 and 02 of 000009.
 
     Of images that are not named as FGAesthetics' are, `pair_key`.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from artimuse.models.difftoken.tokens import cut_all
 from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.folder import load_model
 from artimuse.models.published import import_checkpoint
@@ -56,7 +58,7 @@ def released(stock: CLIPVisionModelWithProjection) -> dict[str, Tensor]:
         "clip_model.text_projection": torch.ones(4, 4),
     }
     sizes = (OUTPUT, 256, 64, 10)
-    for number, (inputs, outputs) in zip("036", zip(sizes, sizes[1:], strict=False), strict=True):
+    for number, (inputs, outputs) in zip("036", pairwise(sizes), strict=True):
         state[f"iqa_head.{number}.weight"] = torch.randn(outputs, inputs) / inputs**0.5
         state[f"iqa_head.{number}.bias"] = torch.randn(outputs)
     state["scale_embedding"] = 0.1 * torch.randn(1, 2, WIDTH)
@@ -105,7 +107,7 @@ def test_the_encoder_is_transformers_clip(
     model.tokens.attend_padding = False
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    view = model.family.difftoken.plain(Image.fromarray(pixels))
+    view = cut_all(Image.fromarray(pixels), PATCH)
     assert tuple(view.grid) == (size[1] // PATCH, size[0] // PATCH)
     image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None]
     with torch.inference_mode():
