@@ -16,7 +16,17 @@ from torch import nn
 from artimuse.config import ModelConfig
 from artimuse.config.tuning import PartTuning
 
-Part = Literal["vision", "projector", "language", "head", "read-out", "links", "tokens", "other"]
+Part = Literal[
+    "vision",
+    "projector",
+    "language",
+    "head",
+    "read-out",
+    "links",
+    "tokens",
+    "text encoder",
+    "other",
+]
 
 # What PEFT puts into the names of fully trained modules, and where it keeps what they were before.
 _WRAPPED, _ORIGINAL = ".modules_to_save.default", ".original_module"
@@ -28,6 +38,7 @@ _OWN_NAMES: list[tuple[str, Part]] = [
     ("readout", "read-out"),
     ("links", "links"),
     ("tokens", "tokens"),
+    ("text_tower", "text encoder"),
 ]
 
 

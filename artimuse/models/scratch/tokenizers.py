@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -84,31 +85,38 @@ def train_llama(
 
 
 def train_clip(texts: Iterable[str], vocabulary: int, *, longest: int) -> CLIPTokenizer:
-    """A byte-level BPE tokenizer of at most `vocabulary` entries as CLIP's is: lower case, `</w>` ends a word.
+    """A byte-level BPE tokenizer of about `vocabulary` entries as CLIP's is: lower case, `</w>` ends a word.
+
+    Its merges spell the most frequent words. They are not trained: the trainer gives equal counts with `</w>`
+    another order in every process, and a run that is resumed needs the same tokenizer.
 
     Args:
         longest: tokens at which a text is cut, its first and last included.
     """
-    stock = CLIPTokenizer()
-    start, end = "<|startoftext|>", "<|endoftext|>"
-    backend = Tokenizer(models.BPE(unk_token=end, end_of_word_suffix="</w>"))
-    normalizer = stock.backend_tokenizer.normalizer
-    pre_tokenizer = stock.backend_tokenizer.pre_tokenizer
-    assert pre_tokenizer is not None
-    assert normalizer is not None
-    backend.pre_tokenizer, backend.normalizer = pre_tokenizer, normalizer
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        end_of_word_suffix="</w>",
-        special_tokens=[start, end],
-        show_progress=False,
-    )
-    backend.train_from_iterator(sorted(set(texts)), trainer)
-    vocab, merges = _state(backend)
+    stock = CLIPTokenizer().backend_tokenizer
+    assert stock.pre_tokenizer is not None
+    assert stock.normalizer is not None
+    counts: Counter[str] = Counter()
+    for text in texts:
+        plain = stock.normalizer.normalize_str(text)
+        counts.update(word for word, _ in stock.pre_tokenizer.pre_tokenize_str(plain))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    letters = [*alphabet, *(letter + "</w>" for letter in alphabet)]
+    vocab = {
+        token: number for number, token in enumerate(("<|startoftext|>", "<|endoftext|>", *letters))
+    }
+    merges: dict[tuple[str, str], None] = {}
+    for word in sorted(counts, key=lambda word: (-counts[word], word)):
+        if len(vocab) >= vocabulary:
+            break
+        read, *rest = (*word[:-1], word[-1] + "</w>")
+        for piece in rest:
+            merges[read, piece] = None
+            read += piece
+            vocab.setdefault(read, len(vocab))
     return CLIPTokenizer(
         vocab=vocab,
-        merges=merges,  # type: ignore[arg-type]
+        merges=list(merges),  # type: ignore[arg-type]
         model_max_length=longest,
     )
 
