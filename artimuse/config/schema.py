@@ -254,6 +254,8 @@ class TrainConfig(Section):
     """Passes over the first source."""
     batch_images: int = Field(default=16, gt=0)
     """Images of an optimizer step, over all processes and micro-batches."""
+    series_images: int | None = Field(default=None, gt=0)
+    """With data.mixture alternate: images of a step of a source that has pairs; None is batch_images."""
     accumulation: int = Field(default=1, gt=0)
     """Micro-batches that each process cuts its share of a step into."""
     row_tokens: int | None = Field(default=None, gt=0)
@@ -354,6 +356,15 @@ class Config(Section):
                     f"data.allow_leakage: {name!r} ({formats[name]}) cannot be accepted: its terms "
                     "forbid training on its images; take them out with `minus`"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _alternates(self) -> Config:
+        if self.train.series_images is not None and self.data.mixture != "alternate":
+            raise ValueError(
+                "train.series_images: there are steps of series alone with data.mixture alternate: leave it "
+                "out, or alternate"
+            )
         return self
 
     @model_validator(mode="after")

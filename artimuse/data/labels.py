@@ -63,7 +63,7 @@ def label_tensors(
 
 
 def _aspect(question: Question, aspects: Mapping[str, int]) -> int:
-    if question.aspect not in aspects:
+    if question.aspect is None or question.aspect not in aspects:
         raise ValueError(
             f"score question about {question.aspect!r}: this model scores {', '.join(aspects)}; "
             "name the aspect in model.aspects"

@@ -38,8 +38,8 @@ class ViewFamily(Protocol):
         """Whether a pair's images are seen as each asks for the other to be."""
         ...
 
-    def view(self, image: Image, name: str) -> Any:
-        """An image without a partner; what is drawn, is drawn by its name."""
+    def view(self, image: Image) -> Any:
+        """An image without a partner."""
         ...
 
     def pair_views(self, first: Image, second: Image, names: tuple[str, str]) -> tuple[Any, Any]:
@@ -129,7 +129,7 @@ class ViewCollator:
         for number, views in enumerate(seen.of_row):
             if not views:
                 views.append(len(seen.views))
-                seen.views.append(self.family.view(images[number], items[number].sample.id))
+                seen.views.append(self.family.view(images[number]))
         if not self.compare:
             seen.of_pair = [
                 (seen.of_row[row[p.first]][0], seen.of_row[row[p.second]][0]) for p in pairs

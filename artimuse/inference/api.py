@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -34,6 +35,7 @@ from artimuse.models.base import model_folder
 from artimuse.models.folder import load_model
 from artimuse.models.info import ModelInfo
 from artimuse.prompts import ATTRIBUTES, protocol
+from artimuse.records import Sample
 
 Questions: TypeAlias = list[str] | tuple[str, ...]
 
@@ -184,10 +186,13 @@ class Model:
     def _beside(self, images: list[ImageSource]) -> list[Score]:
         """Each image as it is scored beside the others, in the overall aspect alone."""
         aspect = self.info.aspects[0]
-        samples = [
-            replace(self._scorer.score_item(image).sample, id=f"{number:06d}", series="")
-            for number, image in enumerate(images)
-        ]
+        # By what they are called, so that their order makes no difference.
+        seen: Counter[str] = Counter()
+        samples: list[Sample] = []
+        for image in images:
+            sample = self._scorer.score_item(image).sample
+            seen[sample.id] += 1
+            samples.append(replace(sample, id=f"{sample.id}#{seen[sample.id]}", series=""))
         values = score_series(self._scorer, samples).images
         return [Score(values[s.id], None, {aspect: values[s.id]}, {aspect: None}) for s in samples]
 

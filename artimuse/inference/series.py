@@ -55,7 +55,7 @@ def score_series(scorer: ScoresPairs, samples: Sequence[Sample]) -> SeriesScores
     both: dict[tuple[str, str], tuple[float, float]] = {}
     for pair, scores in zip(pairs, scorer.score_pairs(samples, pairs), strict=True):
         both[pair.first, pair.second] = scores
-        both[pair.second, pair.first] = scores[::-1]
+        both[pair.second, pair.first] = scores[1], scores[0]
         found.setdefault(pair.first, []).append(scores[0])
         found.setdefault(pair.second, []).append(scores[1])
     return SeriesScores({name: sum(s) / len(s) for name, s in found.items()}, both)

@@ -16,8 +16,6 @@ from artimuse.models.base import base_folder
 from artimuse.models.folder import (
     assemble,
     is_model_folder,
-    load_backbone,
-    load_family,
     load_model,
     read_info,
 )
@@ -27,6 +25,7 @@ from artimuse.models.lora import add_lora, merge_adapter, require_same_settings,
 from artimuse.models.parts import Tuning
 from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family, scratch_model
+from artimuse.models.stock import load_backbone, load_family
 from artimuse.models.weight_files import weights_sha256
 from artimuse.prompts import PromptProtocol, protocol
 

@@ -27,9 +27,10 @@ from artimuse.models.adapter import adapter_without_weights
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.build import make_trainable, model_info
-from artimuse.models.folder import assemble, from_config, is_model_folder, load_family, read_info
+from artimuse.models.folder import assemble, is_model_folder, read_info
 from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family
+from artimuse.models.stock import from_config, load_family
 from artimuse.prompts import protocol
 
 
@@ -122,7 +123,7 @@ def _fused_dropout(self: nn.Dropout, hidden: Tensor) -> Tensor:
 
 def _index_by_rows(model: Any) -> None:
     """Qwen3-VL adds visual features where a mask says so; how many rows that is, a fake tensor must be told."""
-    language = getattr(getattr(model, "model", None), "language_model", None)
+    language: Any = getattr(getattr(model, "model", None), "language_model", None)
     if hasattr(language, "_deepstack_process"):
         language._deepstack_process = MethodType(_add_at_rows, language)
 

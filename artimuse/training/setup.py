@@ -196,7 +196,12 @@ def training_order(config: Config, data: RecipeData) -> Order:
     return Order(
         [units(source) for source in data.train],
         weights=[source.weight for source in settings.sources],
-        batch_images=config.train.batch_images,
+        batch_images=[
+            config.train.series_images or config.train.batch_images
+            if source.pairs
+            else config.train.batch_images
+            for source in data.train
+        ],
         seed=config.run.seed,
         mixture=settings.mixture,
         epochs=config.train.epochs,

@@ -6,6 +6,7 @@ for *views*, tokens of an image seen alone or beside a partner, where the others
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ class FGAesQFamily:
     vision, projector = "vision_model", "visual_projection"
 
     def __init__(
-        self, image_processor: Any, *, patch: int, images: ImagesConfig | None = None
+        self, image_processor: Any, *, patch: Any, images: ImagesConfig | None = None
     ) -> None:
         self.image_processor = image_processor
         self.images = images or ImagesConfig()
@@ -88,9 +89,12 @@ class FGAesQFamily:
         del config
         return None
 
-    def view(self, image: Image.Image, name: str) -> Tokens:
-        """An image without a partner; what is drawn, is drawn by its name."""
-        return self.difftoken.single(image, name) if self.compares else self.difftoken.plain(image)
+    def view(self, image: Image.Image) -> Tokens:
+        """An image without a partner; what is drawn, is drawn by its pixels, whatever it is called."""
+        if not self.compares:
+            return self.difftoken.plain(image)
+        key = hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest()
+        return self.difftoken.single(image, key)
 
     def pair_views(
         self, first: Image.Image, second: Image.Image, names: tuple[str, str]

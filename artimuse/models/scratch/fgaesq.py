@@ -62,6 +62,7 @@ def text_tower(
 ) -> tuple[CLIPTextModelWithProjection, CLIPTokenizer]:
     """A text encoder and its tokenizer, a function of the texts, the width and the seed."""
     tokenizer = train_clip(texts, VOCABULARY, longest=MOST_TEXT_TOKENS)
+    ids = tokenizer.get_vocab()
     settings = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -70,9 +71,9 @@ def text_tower(
         num_attention_heads=1,
         projection_dim=width,
         max_position_embeddings=MOST_TEXT_TOKENS,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=ids["<|startoftext|>"],
+        eos_token_id=ids["<|endoftext|>"],
+        pad_token_id=ids["<|endoftext|>"],
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
