@@ -80,17 +80,27 @@ def _strip(first: Tensor, second: Tensor, patch: int) -> Tensor:
         exact, result, peak = torch.int32, torch.float32, 255.0
     a, b = first.to(exact), second.to(exact)
     pixels = WINDOW * WINDOW
-    sum_a, sum_b = _window_sums(a, patch), _window_sums(b, patch)
+    sum_a, sum_b = _both_sums(a, b, patch)
     cross = sum_a * sum_b
-    squares = sum_a.square_().add_(sum_b.square_())
+    # Products, since torch squares integers forty times slower than it multiplies them.
+    squares = sum_a.mul_(sum_a).add_(sum_b.mul_(sum_b))
     # n (n-1) times the covariance, and times the sum of both variances.
     covariance = _window_sums(a * b, patch).mul_(pixels).sub_(cross)
-    variance = _window_sums(a * a + b * b, patch).mul_(pixels).sub_(squares)
+    variance = _window_sums(a.mul(a).add_(b.mul(b)), patch).mul_(pixels).sub_(squares)
     c1 = (K1 * peak) ** 2 * pixels**2
     c2 = (K2 * peak) ** 2 * pixels * (pixels - 1)
-    above = cross.to(result).mul_(2).add_(c1).mul_(covariance.to(result).mul_(2).add_(c2))
+    # Both factors above are halved, and the whole is multiplied by 4 once it is small.
+    above = cross.to(result).add_(c1 / 2).mul_(covariance.to(result).add_(c2 / 2))
     below = squares.to(result).add_(c1).mul_(variance.to(result).add_(c2))
-    return above.div_(below).mean(dim=(0, 2, 4))
+    return above.div_(below).mean(dim=(0, 2, 4)).mul_(4)
+
+
+def _both_sums(first: Tensor, second: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+    """The window sums of two images; of bytes in one go, as the sums take 14 bits each."""
+    if first.dtype != torch.int32:
+        return _window_sums(first, patch), _window_sums(second, patch)
+    both = _window_sums(first.add(second, alpha=1 << 16), patch)
+    return both & 0xFFFF, both >> 16
 
 
 def _window_sums(values: Tensor, patch: int) -> Tensor:

@@ -30,3 +30,11 @@ def retouched(image: Image.Image) -> Image.Image:
     other = image.copy()
     other.paste(image.crop(box).filter(ImageFilter.GaussianBlur(3)), box[:2])
     return other
+
+
+def grained(image: Image.Image, seed: int = 0) -> Image.Image:
+    """The image with noise that grows from left to right: every patch differs by another amount."""
+    rng = np.random.default_rng(seed)
+    pixels = np.asarray(image).astype(int)
+    grain = rng.integers(-100, 101, pixels.shape) * np.arange(image.width)[:, None] // image.width
+    return Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8))

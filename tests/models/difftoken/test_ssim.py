@@ -38,14 +38,15 @@ def agrees(first: Tensor, second: Tensor, patch: int = 32) -> None:
     assert np.abs(found.numpy() - expected).max() < 1e-5
 
 
-def brought_together(first: Image.Image, second: Image.Image, axis: int) -> list[Tensor]:
+def brought_together(first: Image.Image, second: Image.Image, axis: int) -> tuple[Tensor, Tensor]:
     """The area that two images have in common once they are brought to one width or height."""
     sizes = pair_sizes(
         first.size, second.size, AXES[axis], budget=128, patch=16, short_side=96, most_patches=64
     )
     images = [planes(resized(i, s)) for i, s in zip((first, second), sizes, strict=True)]
     height, width = (min(image.shape[side] for image in images) for side in (1, 2))
-    return [image[:, :height, :width] for image in images]
+    one, other = (image[:, :height, :width] for image in images)
+    return one, other
 
 
 def test_random_pairs() -> None:
