@@ -25,6 +25,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -124,7 +125,7 @@ def ablate(args: argparse.Namespace) -> int:
 
     def train(run: tuple[str, int]) -> Path:
         name, seed = run
-        return _train(args.config, folder, name, seed, (*changes[name], *args.overrides))
+        return _train(args.config, folder, name, seed, (*args.overrides, *changes[name]))
 
     found: dict[str, dict[str, Spread]] = {}
     with ThreadPoolExecutor(max_workers=args.jobs) as pool:
@@ -159,10 +160,11 @@ def _train(config: str, folder: Path, variant: str, seed: int, changes: Sequence
     name = f"{variant.replace(',', '').replace(' ', '-')}-seed{seed}"
     script = Path(__file__).parent / "train.py"
     settings = [f"run.folder={folder}", f"run.name={name}", f"run.seed={seed}"]
-    print(f"ablate: {name}", flush=True)
     command = [sys.executable, str(script), "--config", config, "--resume", *settings, *changes]
+    began = time.monotonic()
     if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
         raise SystemExit(f"error: {folder / name} did not finish; its message is above")
+    print(f"ablate: {name} {time.monotonic() - began:.0f} s", flush=True)
     return folder / name / "results" / "results.json"
 
 

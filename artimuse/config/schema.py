@@ -108,6 +108,9 @@ class ScratchConfig(Section):
     key_value_heads: int = Field(default=2, gt=0)
     vocabulary: int = Field(default=800, ge=300)
     """Size of the byte-level BPE vocabulary trained on the training texts (special tokens included)."""
+    score_words: bool = False
+    """The vocabulary also holds ArtiMuse's 101 score tokens and the five level words, as that of a pretrained
+    model does, so that a model trained from this one can have any read-out; without it, its own one's."""
     layer_scale: float = Field(default=0.1, gt=0)
     """InternVL: start of the vision tower's layer scales; InternViT's .1 is for towers trained for long."""
     position_range: float = Field(default=1.0, ge=0)
@@ -337,6 +340,11 @@ class Config(Section):
             raise ValueError(
                 f"train.select.metric: {select.metric!r} is not trained, as {weights} is 0; expected a "
                 "positive weight, another metric, or no train.select"
+            )
+        if select.metric == "loss" and self.objective.score and self.objective.score_loss == "plcc":
+            raise ValueError(
+                "train.select.metric: 'loss' is a mean over batches, which no correlation is; expected "
+                "'plcc' (or another metric) with objective.score_loss plcc"
             )
         return self
 

@@ -1,8 +1,8 @@
 """What `benchmark.py ablate` compares: variants of one recipe, in studies.
 
 A variant is a name and the overrides that make it from the recipe. Each study has the recipe itself as its
-first row, so that runs are shared between studies. All variants of a recipe train the same number of steps of
-as many images; a variant in stages divides them.
+first row, so that runs are shared between studies. The variants of a recipe train the same number of steps of
+as many images, but where their name says otherwise; a variant in stages divides them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,18 @@ OF_A_RECIPE = ("fgaesq",)
 
 Variants = Mapping[str, tuple[str, ...]]
 
-# Score losses differ in size: these weights bring each to about what the recipe's Huber loss weighs.
+# Score losses differ in size: with these weights each is about 1 where training starts, so that none has a
+# larger say in the shared layers. (The recipe's own weight, 20, gives its Huber loss a quarter of that.)
 _WEIGHTS = {
-    "l1": 4.0,
-    "cross_entropy": 0.5,
-    "soft_label": 0.5,
-    "emd": 20.0,
+    ("regression", "huber"): 80.0,
+    ("regression", "l1"): 6.0,
+    ("tokens", "cross_entropy"): 0.19,
+    ("tokens", "soft_label"): 0.21,
+    ("levels", "cross_entropy"): 0.55,
+    ("levels", "soft_label"): 0.7,
+    ("bins", "cross_entropy"): 0.42,
+    ("bins", "soft_label"): 0.53,
+    ("bins", "emd"): 7.8,
 }
 
 
@@ -28,7 +34,7 @@ def _score(kind: str, loss: str) -> tuple[str, ...]:
     return (
         f"model.readout.kind={kind}",
         f"objective.score_loss={loss}",
-        f"objective.score={_WEIGHTS[loss]}",
+        f"objective.score={_WEIGHTS[kind, loss]}",
     )
 
 
@@ -80,14 +86,26 @@ def _fgaesq(steps: int) -> Variants:
     }
 
 
+def _questions(number: str) -> tuple[str, ...]:
+    return tuple(
+        f"data.sources.{name}.questions_per_image={number}" for name in ("artimuse", "aesmmit")
+    )
+
+
 def studies(steps: int) -> dict[str, Variants]:
     """Every study by name, for a recipe of so many steps.
 
     losses: each loss taken away. read-outs: how a hidden state becomes a score, with hard and with soft
     labels. schedules: joint, alternating, and one after the other (what arXiv 2507.14533 and 2603.03907
-    report of: staged close to joint, coarse then fine far behind). sampling: all questions of an image at
-    once, or one, as the papers draw them. fgaesq: of configs/fgaesq_demo.yaml, fine and coarse steps together,
-    alone and one after the other, without DiffToken, and without the texts.
+    report of: staged close to joint, coarse then fine far behind). sampling: one question of an image, as the
+    papers draw them, or all; the recipe has one critique and up to eight instructions. Who asks less of as
+    many images also trains on less text.
+
+    fgaesq: of configs/fgaesq_demo.yaml, fine and coarse steps together, alone and one after the other, without
+    DiffToken, and without the texts.
+
+    The demo data know neither spread nor votes, so soft labels and EMD have the two values nearest to the score
+    as their target.
     """
     return {
         "losses": {
@@ -98,6 +116,7 @@ def studies(steps: int) -> dict[str, Variants]:
         },
         "read-outs": {
             BASE: (),
+            "regression, huber": _score("regression", "huber"),
             "regression, l1": _score("regression", "l1"),
             "tokens, hard labels": _score("tokens", "cross_entropy"),
             "tokens, soft labels": _score("tokens", "soft_label"),
@@ -119,9 +138,11 @@ def studies(steps: int) -> dict[str, Variants]:
         "fgaesq": _fgaesq(steps),
         "sampling": {
             BASE: (),
-            "one question an image": (
-                "data.sources.artimuse.questions_per_image=1",
-                "data.sources.aesmmit.questions_per_image=1",
+            # Half of them take about as long, as the trees are larger.
+            "all questions, half the steps": (
+                *_questions("all"),
+                f"train.steps={steps // 2}",
             ),
+            "one question an image": _questions("1"),
         },
     }

@@ -34,7 +34,8 @@ def cross_entropy(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
     log_probability = label_scale_log_probability(outputs, batch)
     last = log_probability.shape[1] - 1
     label = torch.where(batch.labeled, batch.mean, 0.0)
-    nearest = (label / 100 * last + 0.5).floor().long().clamp(0, last)
+    # Multiplied first: 26.5 / 100 * 100 is less than 26.5 in float32.
+    nearest = (label * last / 100 + 0.5).floor().long().clamp(0, last)
     chosen = log_probability.gather(1, nearest[:, None])[:, 0]
     return -torch.where(batch.labeled, chosen, 0.0).sum(), batch.labeled.sum()
 

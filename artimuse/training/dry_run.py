@@ -161,6 +161,10 @@ def _micro_batch(config: Config, order: Order, memory: Memory, gpu_gib: float) -
 
     yield f"on GPUs of {gpu_gib:g} GiB, {RESERVE:.0%} of it left free:"
     batch_images = config.train.batch_images
+    drawn = config.objective.pairs_from_scores
+    largest, unit = max(
+        (order.largest_unit(), "a series"), (drawn.images if drawn else 0, "a drawn group")
+    )
     for processes in PROCESSES:
         number = memory.micro_batch(gpu_gib, processes)
         parts = accumulation(batch_images, number, processes)
@@ -173,10 +177,10 @@ def _micro_batch(config: Config, order: Order, memory: Memory, gpu_gib: float) -
             f"{head}micro-batches of up to {number:,} images: train.accumulation={parts} for "
             f"train.batch_images={batch_images}"
         )
-        if number < order.largest_unit():
-            yield (
-                f"    but a series is never cut, and the largest has {order.largest_unit()} images"
-            )
+        if number < largest:
+            yield f"    but {unit} is never cut, and the largest has {largest} images"
+        if parts > 1 and config.objective.score and config.objective.score_loss == "plcc":
+            yield "    but score_loss plcc takes no accumulation: use more processes"
 
 
 def _gib(number: float) -> str:

@@ -242,6 +242,15 @@ def test_what_a_stage_does_not_train_cannot_select_it(
     load_config(recipe, ["stages.text.train.select={metric: choice_accuracy, every: 5}"])
 
 
+def test_a_correlation_of_batches_is_no_loss_to_select_by(recipe: Path) -> None:
+    select = "train.select={metric: loss, every: 5}"
+    message = refused(recipe, "objective.score_loss=plcc", select)
+    assert "train.select.metric: 'loss' is a mean over batches" in message
+    load_config(
+        recipe, ["objective.score_loss=plcc", "stages.score.train.select={metric: plcc, every: 5}"]
+    )
+
+
 @pytest.mark.parametrize(
     ("select", "expected"),
     [

@@ -120,3 +120,10 @@ def test_missing_data_is_an_error_below_the_configuration(script: Script, tmp_pa
     assert called.status == 2
     assert "error: data.root: no folder" in called.err
     assert yaml.safe_load(called.out)["run"]["name"] == "quickstart"
+
+
+def test_what_cannot_be_cut_is_named(dry: Callable[..., Called]) -> None:
+    ranked = "objective.pairs_from_scores={gap: 10, images: 9}"
+    lines = comments(dry(ranked, "objective.score_loss=plcc", "--gpu-gb", "0.006"))
+    assert any("a drawn group is never cut, and the largest has 9 images" in line for line in lines)
+    assert any("score_loss plcc takes no accumulation" in line for line in lines)

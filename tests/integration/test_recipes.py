@@ -13,11 +13,13 @@ from artimuse.config import Config, ModelConfig, ReadoutConfig, ScratchConfig, l
 from artimuse.config.schema import FamilyName
 from artimuse.models.build import build_model
 from artimuse.models.folder import INFO_FILE, READOUT_FILE, read_info, save_model
-from integration.calls import ROOT, call_script
+from integration.calls import QUICKSTART, ROOT, SMALL, call_script
 
 # Those that draw their data and build their model run as they are.
-DEMOS = ("quickstart", "fgaesq_demo")
-RECIPES = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.stem not in DEMOS)
+FROM_SCRATCH = ("quickstart", "demo_text", "fgaesq_demo")
+RECIPES = sorted(
+    path for path in (ROOT / "configs").glob("*.yaml") if path.stem not in FROM_SCRATCH
+)
 SHORT = ("train.steps=2", "train.threads=1", "train.batch_images=6", "train.accumulation=1",
          "train.checkpoint_every=1", "data.workers=0")  # fmt: skip
 
@@ -126,3 +128,25 @@ def test_a_recipe_runs(recipe: Path, recipe_data: Path, bases: Path, tmp_path: P
     for part in ("text", "score", "rank"):
         if weights.get(part, getattr(config.objective, part)):
             assert any(row[f"loss_{part}"] > 0 for row in rows), part
+
+
+def test_demo_text_is_a_base_for_every_readout(tmp_path: Path) -> None:
+    """What `benchmark.py ablate` is told to start from in the recipe's own header."""
+    small = (*SMALL, f"run.folder={tmp_path / 'runs'}", f"data.root={tmp_path / 'demo'}")
+    text = [one for one in small if not one.startswith("model.readout")]
+    called = call_script("train", "--config", ROOT / "configs" / "demo_text.yaml", *text)
+    assert called.status == 0, called.err
+    base = tmp_path / "runs" / "demo_text" / "model"
+    assert read_info(base).readout is None
+    again = [one for one in text if not one.startswith("model.")]
+    for kind in ("regression", "tokens", "levels", "bins"):
+        called = call_script(
+            "train", "--config", QUICKSTART, *again, "data.demo.seed=1", f"run.name={kind}",
+            "model.scratch=null", f"model.base={base}", f"model.readout.kind={kind}",
+            f"objective.score_loss={'huber' if kind == 'regression' else 'soft_label'}",
+            "evaluation.sources=[]",
+        )  # fmt: skip
+        assert called.status == 0, called.err
+        readout = read_info(tmp_path / "runs" / kind / "model").readout
+        assert readout is not None
+        assert readout.kind == kind

@@ -112,6 +112,17 @@ def test_nearest_bin_includes_both_ends_and_rounds_up_half_way(make_batch, make_
     assert gradient.argmin(1).tolist() == [0, 4, 0, 1, 1, 2]
 
 
+def test_half_way_between_two_of_101_tokens_is_the_upper_one(make_batch, make_outputs):
+    batch = make_batch(0, 100, 0)
+    batch.labeled[:] = True
+    batch.mean = torch.arange(100) + 0.5
+    outputs = make_outputs(batch)
+    outputs.bins = torch.zeros(100, 101, requires_grad=True)
+    loss, _ = cross_entropy(outputs, batch)
+    (gradient,) = torch.autograd.grad(loss, outputs.bins)
+    assert gradient.argmin(1).tolist() == list(range(1, 101))
+
+
 def test_a_link_that_changes_nothing_changes_next_to_nothing(make_batch, make_outputs):
     batch = make_batch(0, 9, 0)
     outputs = make_outputs(batch)

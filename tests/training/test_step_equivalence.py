@@ -96,7 +96,10 @@ def test_two_processes_equal_one(tmp_path: Path, accumulation: int) -> None:
         check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
     )  # fmt: skip
-    runs: dict[str, Any] = {"unequal": (toy.unequal_units(tmp_path), {})}
+    runs: dict[str, Any] = {
+        "unequal": (toy.unequal_units(tmp_path), {}),
+        "answers": (toy.mixed_units(tmp_path), {"text_per": "answer"}),
+    }
     runs |= {n: (toy.labeled_units(tmp_path), c) for n, c in toy.cases(accumulation).items()}
     runs |= {n: (toy.seen_units(tmp_path), c) for n, c in toy.SEEN.items()}
     for name, (units, options) in runs.items():

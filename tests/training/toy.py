@@ -256,6 +256,7 @@ def main(folder: str, output: str, accumulation: str) -> None:
     }
     runs["unequal"] = unequal_units(Path(folder)), {}
     runs |= {name: (seen_units(Path(folder)), case) for name, case in SEEN.items()}
+    runs["answers"] = mixed_units(Path(folder)), {"text_per": "answer"}
     for name, (units, case) in runs.items():
         gradient, losses = step_gradient(units, accelerator, accumulation=int(accumulation), **case)
         if accelerator.is_main_process:

@@ -17,7 +17,7 @@ from transformers import (
 from artimuse.config import ImagesConfig, ScratchConfig
 from artimuse.models.families import FAMILIES, ChatFamily, FGAesQFamily
 from artimuse.models.scratch import fgaesq, internvl, llava, qwen_vl
-from artimuse.prompts import PromptProtocol
+from artimuse.prompts import LEVELS, SCORE_TOKENS, PromptProtocol
 
 _PARTS = {
     "internvl": internvl.parts,
@@ -47,12 +47,14 @@ def scratch_family(
     Args:
         texts: what the tokenizer is trained on.
         words: each becomes one token, as the first of an answer (for `tokens` and `levels`); they come on
-            top of `config.vocabulary`.
+            top of `config.vocabulary`, as those of `config.score_words` do.
     """
     if config.family == "fgaesq":
         image_processor, model_config = fgaesq.image_parts(config)
         family = FGAesQFamily(image_processor, patch=model_config.patch_size, images=images)
         return family, model_config
+    pretrained = (*SCORE_TOKENS, *LEVELS) if config.score_words else ()
+    words = tuple(dict.fromkeys((*words, *pretrained)))
     tokenizer, image_processor, model_config = _PARTS[config.family](config, texts, words)
     family = FAMILIES[config.family].from_config(
         tokenizer, image_processor, model_config, protocol=protocol, images=images
