@@ -1,7 +1,7 @@
 """Write texts that compare the images of pairs, which an FGAesQ model learns from (`objective.align`).
 
-    python scripts/write_comparisons.py --config configs/fgaesq_demo.yaml --source fgaesthetics said.jsonl
-    python scripts/write_comparisons.py --config C --source S --model runs/quickstart/model told.jsonl
+    python scripts/write_comparisons.py --config configs/fgaesq_demo.yaml --source fgaesthetics --output said.jsonl
+    python scripts/write_comparisons.py --config C --source S --model runs/quickstart/model --output told.jsonl
 
 From templates: which is better and how clearly, and with --factors FILE in what the two differ; FILE has a JSON
 object a line, {"image": "000009/000009-01.jpg", "factors": {"blur": 0.1, "light": "soft"}}. With --model a
@@ -127,7 +127,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--config", required=True, help="the recipe that names the source")
     parser.add_argument("--source", required=True, help="its name in the recipe")
-    parser.add_argument("output", type=Path, help="the JSONL file to write")
+    parser.add_argument("--output", required=True, type=Path, help="the JSONL file to write")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--factors", type=Path, help="what is known of every image, as JSONL")
     how.add_argument("--model", help="a model folder that writes the texts")

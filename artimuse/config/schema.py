@@ -175,9 +175,9 @@ class ImagesConfig(Section):
     min_pixels: int | None = Field(default=None, gt=0)
     max_pixels: int | None = Field(default=None, gt=0)
     """Qwen-VL: an image is resized to at least and at most so many pixels; None is its processor's setting."""
-    difftoken: Literal["corrected", "released", "off"] | None = None
+    difftoken: Literal["corrected", "released", "none"] | None = None
     """FGAesQ: which tokens the two images of a pair become. corrected (None is that), or released, as the
-    published weights were trained with its faults; off: every image alone, as a plain grid."""
+    published weights were trained with its faults; none: every image alone, as a plain grid."""
     tokens: int | None = Field(default=None, ge=16)
     """FGAesQ: most tokens of an image, the CLS token included; None is 512."""
     short_side: int | None = Field(default=None, gt=0)

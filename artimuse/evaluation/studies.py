@@ -63,13 +63,13 @@ _ONLY_FINE = f"data: {{sources: [{_FINE}]}}, objective: {{score: 0}}"
 
 
 def _fgaesq(steps: int) -> Variants:
-    """What arXiv 2603.03907 takes away. All train as many steps, of which the joint ones begin with 3 in 10
-    coarse ones, as the paper's 3 of 10 epochs."""
+    """What arXiv 2603.03907 takes away. All train as many steps, but where their name says otherwise; those of
+    the joint runs begin with 3 in 10 coarse ones, as the paper's 3 of 10 epochs."""
     coarse = max(1, round(0.3 * steps))
     joint = (f"stages.coarse.train.steps={coarse}", f"stages.joint.train.steps={steps - coarse}")
 
-    def alone(what: str) -> tuple[str, ...]:
-        return f"stages=[{{name: alone, {what}}}]", f"stages.alone.train.steps={steps}"
+    def alone(what: str, number: int = steps) -> tuple[str, ...]:
+        return f"stages=[{{name: alone, {what}}}]", f"stages.alone.train.steps={number}"
 
     sequence = (
         f"stages=[{{name: coarse, {_ONLY_COARSE}}}, {{name: fine, {_ONLY_FINE}}}]",
@@ -79,10 +79,13 @@ def _fgaesq(steps: int) -> Variants:
     return {
         BASE: joint,
         "coarse only": alone(_ONLY_COARSE),
-        "fine only": alone(_ONLY_FINE),
+        "no DiffToken": ("model.images.difftoken=none", *joint),
+        "coarse only, the joint run's coarse steps": alone(
+            _ONLY_COARSE, coarse + (steps - coarse + 1) // 2
+        ),
         "coarse, then fine": sequence,
-        "no DiffToken": ("model.images.difftoken=off", *joint),
         "no align": ("objective.align=0", *joint),
+        "fine only": alone(_ONLY_FINE),
     }
 
 

@@ -75,11 +75,11 @@ def test_an_image_has_a_view_for_every_pair_and_else_one(items: list[Item]) -> N
 
 
 def test_without_comparing_every_image_has_one_view(items: list[Item]) -> None:
-    for collate in (make("off"), make(compare=False)):
+    for collate in (make("none"), make(compare=False)):
         images = collate(items, PAIRS, [0, 0]).images
         assert len(images["patches"]) == 4
         assert images["pair_readings"].shape == (0, 2)
-    assert torch.equal(make("off")(items[:1]).images["scale"].unique(), torch.tensor([1]))
+    assert torch.equal(make("none")(items[:1]).images["scale"].unique(), torch.tensor([1]))
 
 
 def test_a_pair_turned_round_has_the_same_views(items: list[Item]) -> None:

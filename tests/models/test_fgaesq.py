@@ -76,7 +76,7 @@ def batch_of(model: FGAesQModel, samples: list[Sample], pairs: list[Pair], **opt
     return collate([Item(s, s.questions) for s in samples], pairs)
 
 
-@pytest.mark.parametrize("difftoken", ["corrected", "released", "off"])
+@pytest.mark.parametrize("difftoken", ["corrected", "released", "none"])
 def test_what_is_loaded_is_what_was_saved(
     difftoken: str, series: list[Sample], tmp_path: Path
 ) -> None:

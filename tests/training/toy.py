@@ -158,7 +158,7 @@ SEEN: dict[str, dict[str, Any]] = {
         "readout": "bins",
         "difftoken": "corrected",
     },
-    "alone": {"score_loss": "huber", "rank_loss": "bradley_terry", "difftoken": "off"},
+    "alone": {"score_loss": "huber", "rank_loss": "bradley_terry", "difftoken": "none"},
 }
 DATASETS = ["t", "u"]
 

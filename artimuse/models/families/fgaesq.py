@@ -77,7 +77,7 @@ class FGAesQFamily:
     @property
     def compares(self) -> bool:
         """Whether an image of a pair is seen as its partner asks for."""
-        return self.images.difftoken != "off"
+        return self.images.difftoken != "none"
 
     @property
     def attend_padding(self) -> bool:
@@ -136,7 +136,7 @@ class FGAesQFamily:
             "exif_orientation": "applied",
             "mean": self.normalization.mean,
             "std": self.normalization.std,
-            "difftoken": self.difftoken.settings() if self.compares else "off",
+            "difftoken": self.difftoken.settings() if self.compares else "none",
         }
 
     def save(self, folder: Path) -> None:

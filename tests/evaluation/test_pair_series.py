@@ -1,0 +1,36 @@
+"""Series metrics from pairs: the best image found, and the order within a series."""
+
+from __future__ import annotations
+
+import pytest
+
+from artimuse.evaluation.pair_series import pair_series_metrics
+from artimuse.evaluation.predictions import Prediction
+
+
+def pair(ends: str, label: float, scores: tuple[float, float], series: str) -> Prediction:
+    return {"kind": "pair", "id": ends, "label": label, "prediction": 0.5, "scores": scores,
+            "series": series, "dataset": "d"}  # fmt: skip
+
+
+def test_the_mean_over_an_images_pairs_decides() -> None:
+    rows = [
+        # Annotated a > b > c; the model's means are a 55, b 56, c 30: c is last, a is not found.
+        pair("a|b", 0.8, (50, 60), "one"),
+        pair("a|c", 0.9, (60, 30), "one"),
+        pair("c|b", 0.3, (30, 52), "one"),
+        pair("x|y", 0.2, (40, 70), "two"),
+        pair("u|v", 0.5, (40, 70), "three"),
+    ]
+    found = pair_series_metrics(rows, seed=0)
+    assert found["s_acc"].value == 0.5
+    assert found["s_acc"].n == 2
+    assert found["s_acc"].counts["ties"] == 1
+    assert found["s_srcc"].value == pytest.approx((0.5 + 1.0) / 2)
+
+
+def test_equal_scores_find_nothing() -> None:
+    found = pair_series_metrics([pair("x|y", 0.2, (40, 40), "two")], seed=0)
+    assert found["s_acc"].value == 0.0
+    assert found["s_srcc"].value == 0.0
+    assert pair_series_metrics([], seed=0) == {}
