@@ -1,7 +1,7 @@
 """Write texts that compare the images of pairs, which an FGAesQ model learns from (`objective.align`).
 
-    python scripts/write_comparisons.py --config configs/fgaesq_demo.yaml --source fgaesthetics --output said.jsonl
-    python scripts/write_comparisons.py --config C --source S --model runs/quickstart/model --output told.jsonl
+    python scripts/write_comparisons.py --config configs/fgaesq_demo.yaml --source fgaesthetics --output a.jsonl
+    python scripts/write_comparisons.py --config C --source S --model runs/quickstart/model --output b.jsonl
 
 From templates: which is better and how clearly, and with --factors FILE in what the two differ; FILE has a JSON
 object a line, {"image": "000009/000009-01.jpg", "factors": {"blur": 0.1, "light": "soft"}}. With --model a
