@@ -80,7 +80,7 @@ def _fgaesq(steps: int) -> Variants:
         BASE: joint,
         "coarse only": alone(_ONLY_COARSE),
         "no DiffToken": ("model.images.difftoken=none", *joint),
-        "coarse only, the joint run's coarse steps": alone(
+        "coarse only, as many coarse steps": alone(
             _ONLY_COARSE, coarse + (steps - coarse + 1) // 2
         ),
         "coarse, then fine": sequence,
