@@ -7,6 +7,7 @@ From templates: which is better and how clearly, and with --factors FILE in what
 object a line, {"image": "000009/000009-01.jpg", "factors": {"blur": 0.1, "light": "soft"}}. With --model a
 model folder is asked about the two images, and told which is better. The recipe takes the file as the source's
 `comparison_texts`. Rows are appended pair by pair: a stopped call goes on where it was.
+A text that was cut off at --max-new-tokens has `"cut": true`, and how many there are is printed.
 
 Exit status 0 only when every pair has a text; 2 for a configuration or data error.
 """
@@ -26,7 +27,8 @@ from artimuse.data.formats import load_source
 from artimuse.data.formats.files import read_json_lines
 from artimuse.records import DataError, Pair, Source
 
-Writer = Callable[[Pair], str]
+Writer = Callable[[Pair], tuple[str, bool]]
+"""The text of a pair, and whether it was cut off."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,12 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_config(args.config, args.overrides)
         source = _source(config, args.source)
         writer = _asking(args, source) if args.model else _templates(args.factors, source)
-        done = _written(args.output)
+        done, ended = _written(args.output), 0
         with args.output.open("a", encoding="utf-8") as file:
             for number, pair in enumerate(source.pairs):
                 first, second = (_name(source, end) for end in (pair.first, pair.second))
                 if (first, second) not in done:
-                    row = {"first": first, "second": second, "text": writer(pair)}
+                    text, cut = writer(pair)
+                    row = {
+                        "first": first,
+                        "second": second,
+                        "text": text,
+                        **({"cut": True} if cut else {}),
+                    }
+                    ended += cut
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
                     file.flush()
                 if (number + 1) % 1000 == 0:
@@ -49,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"comparisons={len(source.pairs)} already_there={len(done)} file={args.output}")
+    if ended:
+        print(
+            f"cut={ended}: texts that reached --max-new-tokens {args.max_new_tokens} and end there"
+        )
     return 0
 
 
@@ -95,9 +108,9 @@ def _templates(factors: Path | None, source: Source) -> Writer:
                 f"{_name(source, lacking[0])!r} ({len(set(lacking))} images in all)"
             )
 
-    def write(pair: Pair) -> str:
+    def write(pair: Pair) -> tuple[str, bool]:
         ends = (known.get(_name(source, end)) for end in (pair.first, pair.second))
-        return compare_in_words(pair.probability, *ends)
+        return compare_in_words(pair.probability, *ends), False
 
     return write
 
@@ -112,11 +125,12 @@ def _asking(args: argparse.Namespace, source: Source) -> Writer:
     ends = {name for pair in source.pairs for name in (pair.first, pair.second)}
     images: dict[str, Any] = {s.id: s.images[0] for s in source.samples if s.id in ends}
 
-    def write(pair: Pair) -> str:
+    def write(pair: Pair) -> tuple[str, bool]:
         both = images[pair.first], images[pair.second]
-        return written_comparison(
+        answer = written_comparison(
             critic, both, pair.probability, max_new_tokens=args.max_new_tokens
         )
+        return answer.text, answer.cut
 
     return write
 

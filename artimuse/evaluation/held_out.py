@@ -23,7 +23,7 @@ from artimuse.evaluation.results import (
     write_results,
 )
 from artimuse.inference.scorer import Answered
-from artimuse.inference.series import SeriesScoring, score_series
+from artimuse.inference.series import SeriesScores, SeriesScoring, score_series
 from artimuse.records import OVERALL, Pair, Question, Sample, Source
 
 
@@ -74,10 +74,11 @@ def predict(
                     if question.label is not None:
                         label = question.label.score_0_100
                         rows.append(_score_row(sample, score, label, question.aspect))
-        beside: dict[tuple[str, str], tuple[float, float]] = {}
+        beside = None
         if together:
-            members = [sample for sample in source.samples if sample.id in ranked]
-            beside = score_series(scorer, members).pairs
+            # All of a series, also what no pair was annotated of: it is a partner of the others.
+            known = {sample.series for sample in source.samples if sample.id in ranked}
+            beside = score_series(scorer, [s for s in source.samples if s.series in known])
         rows += _pair_rows(source, overall, tau, beside)
     return rows
 
@@ -191,21 +192,23 @@ def _pair_rows(
     source: Source,
     overall: Mapping[str, float],
     tau: float,
-    beside: Mapping[tuple[str, str], tuple[float, float]] | None = None,
+    beside: SeriesScores | None = None,
 ) -> Iterable[Prediction]:
-    """beside: the two scores of a pair that was scored as such; other pairs have their images' own."""
+    """beside: pairs that were scored as such; without it a pair has its images' own scores."""
     series = {sample.id: sample.series for sample in source.samples}
     for pair in source.pairs:
         if beside:
-            first, second = beside[pair.first, pair.second]
+            first, second = beside.pairs[pair.first, pair.second]
+            images = beside.images[pair.first], beside.images[pair.second]
         else:
-            first, second = overall[pair.first], overall[pair.second]
+            images = first, second = overall[pair.first], overall[pair.second]
         yield {
             "kind": "pair",
             "id": f"{pair.first}|{pair.second}",
             "label": pair.probability,
             "prediction": _sigmoid((first - second) / tau),
             "scores": [first, second],
+            "image_scores": list(images),
             "series": series[pair.first],
             "dataset": source.name,
         }

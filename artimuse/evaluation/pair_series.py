@@ -1,7 +1,9 @@
-"""Series metrics from pair rows alone: an image's value is the mean over the pairs that it is in.
+"""Series metrics from pair rows: is the best image of a series found, and how well is it ordered.
 
-What an image is worth by the annotation is its mean P(better); what the model says is its mean score. With
-all pairs of a series annotated, as in FGAesthetics, nothing else is needed (arXiv 2603.03907).
+What an image is worth by the annotation is its mean P(better) over the pairs that are annotated (FGAesthetics
+leaves out those near .5). What the model says is the row's `image_scores`, its mean over all pairs of its
+series where it scores pairs; where rows have none, the mean of `scores`. An image without an annotated pair is
+a partner of the others, and has no place of its own to be found at (arXiv 2603.03907).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def pair_series_metrics(rows: Iterable[Prediction], seed: int) -> dict[str, Metr
     """
     series: dict[tuple[str | None, str], dict[str, list[tuple[float, float]]]] = {}
     for row in rows:
-        scores, name = row.get("scores"), row.get("series")
+        scores, name = row.get("image_scores") or row.get("scores"), row.get("series")
         if scores is None or name is None:
             continue
         images = series.setdefault((row.get("dataset"), name), {})

@@ -5,9 +5,10 @@
      "scores": [52.1, 44.3], "series": "9"}
     {"kind": "choice", "id": "0033#2", "label": "A)", "prediction": "B)", "options": ["A)", "B)"]}
 
-Scores are on 0-100. A pair's label and prediction are P(first better). `series`, `dataset`,
-`options`, `aspect` and `scores` are optional. A choice that did not parse has the prediction null;
-scores and pairs always have a number, and an item that could not be scored has no row.
+Scores are on 0-100. A pair's label and prediction are P(first better); `scores` are its own, and
+`image_scores` the two images' over all pairs of their series, where a model scores pairs. `series`,
+`dataset`, `options`, `aspect` and both scores are optional. A choice that did not parse has the
+prediction null; scores and pairs always have a number, and an item that could not be scored has no row.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Prediction(TypedDict):
     label: float | str
     prediction: float | str | None
     scores: NotRequired[Sequence[float]]
+    image_scores: NotRequired[Sequence[float]]
     series: NotRequired[str | None]
     dataset: NotRequired[str | None]
     options: NotRequired[Sequence[str]]
@@ -132,9 +134,9 @@ def _fault(row: Prediction) -> str:
             return f"expected as {name} P(first better) in [0, 1], found {value!r}"
     if "|" not in row["id"]:
         return "expected an id of the form 'first|second'"
-    scores = row.get("scores")
-    if scores is not None and (len(scores) != 2 or not all(map(_finite, scores))):
-        return f"expected `scores` to be two finite numbers, found {scores!r}"
+    for name, scores in (("scores", row.get("scores")), ("image_scores", row.get("image_scores"))):
+        if scores is not None and (len(scores) != 2 or not all(map(_finite, scores))):
+            return f"expected `{name}` to be two finite numbers, found {scores!r}"
     return ""
 
 

@@ -65,8 +65,8 @@ class Ranking:
     """A series of N images, best first.
 
     order: (N) places in the series that was given. scores: (N) in that order. ahead: (N-1) P(better) of each
-    image against the next one: sigmoid((S_a - S_b) / tau). scored: whether each image was scored alone
-    ("single"), or beside the others ("pairs").
+    image against the next one: sigmoid((S_a - S_b) / tau), with S(a|b) and S(b|a) where pairs have scores of
+    their own. scored: whether each image was scored alone ("single"), or beside the others ("pairs").
     """
 
     order: tuple[int, ...]
@@ -172,29 +172,39 @@ class Model:
         """
         given = list(images)
         together = series == "pairs" and self._scorer.compares and len(given) > 1
-        scores = self._beside(given) if together else self.score(given)
+        beside = self._beside(given) if together else None
+        scores = beside[0] if beside else self.score(given)
         order = sorted(range(len(scores)), key=lambda place: -scores[place].value)
         best_first = [scores[place] for place in order]
-        ahead = [
-            1 / (1 + math.exp((second.value - first.value) / TAU))
-            for first, second in pairwise(best_first)
+        differences = [
+            beside[1][a, b] if beside else scores[a].value - scores[b].value
+            for a, b in pairwise(order)
         ]
+        ahead = [1 / (1 + math.exp(-difference / TAU)) for difference in differences]
         return Ranking(
             tuple(order), tuple(best_first), tuple(ahead), "pairs" if together else "single"
         )
 
-    def _beside(self, images: list[ImageSource]) -> list[Score]:
-        """Each image as it is scored beside the others, in the overall aspect alone."""
+    def _beside(
+        self, images: list[ImageSource]
+    ) -> tuple[list[Score], dict[tuple[int, int], float]]:
+        """Each image as it is scored beside the others, in the overall aspect alone; and S(a|b) - S(b|a) of
+        every two places."""
         aspect = self.info.aspects[0]
-        # By what they are called, so that their order makes no difference.
+        # An image may be there twice.
         seen: Counter[str] = Counter()
         samples: list[Sample] = []
         for image in images:
             sample = self._scorer.score_item(image).sample
             seen[sample.id] += 1
             samples.append(replace(sample, id=f"{sample.id}#{seen[sample.id]}", series=""))
-        values = score_series(self._scorer, samples).images
-        return [Score(values[s.id], None, {aspect: values[s.id]}, {aspect: None}) for s in samples]
+        found = score_series(self._scorer, samples)
+        values = [found.images[sample.id] for sample in samples]
+        place = {sample.id: number for number, sample in enumerate(samples)}
+        differences = {
+            (place[a], place[b]): scores[0] - scores[1] for (a, b), scores in found.pairs.items()
+        }
+        return [Score(v, None, {aspect: v}, {aspect: None}) for v in values], differences
 
     def _scores(self, images: list[ImageSource]) -> list[Score]:
         found: list[Score] = []

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from artimuse.data.images import read_image
-from artimuse.inference.critic import Critic
+from artimuse.inference.critic import Answer, Critic
 from artimuse.prompts import COMPARISON_TEXT
 
 
 def written_comparison(
     critic: Critic, images: tuple[Path, Path], probability: float, *, max_new_tokens: int
-) -> str:
-    """What the model says of the first against the second; ends at `max_new_tokens`.
+) -> Answer:
+    """What the model says of the first against the second, and whether `max_new_tokens` cut it off.
 
     Args:
         probability: P(first better); a tie is asked about as such.
@@ -39,4 +39,4 @@ def written_comparison(
         raise ValueError(
             f"{images[0].name} and {images[1].name}: expected a text, found that the model wrote none"
         )
-    return text
+    return Answer(text, len(row) >= max_new_tokens)

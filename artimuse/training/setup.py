@@ -123,7 +123,7 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
             dtype=base_dtype(config.model, config.train),
         )
         _refuse_questions(model, data)
-        compared = data.comparison_texts()
+        compared, cut = data.comparison_texts(), 0
         if config.objective.align and compared:
             if not isinstance(model, FGAesQModel):
                 raise ConfigError(
@@ -131,8 +131,9 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
                     "pairs with: expected 0, or a model of family fgaesq"
                 )
             attach_text_tower(model, config.model, compared, seed=config.run.seed + 3)
+            cut = model.family.cut_texts(compared)
         if isinstance(model, FGAesQModel):
-            model.info = replace(model.info, align=alignment(config, data))
+            model.info = replace(model.info, align=alignment(config, data, cut=cut))
         return model
     # Of a file of the base, or a setting that the family or the vocabulary does not have: the user's to
     # put right, as a ConfigError is.
@@ -318,7 +319,7 @@ def banner(
     lines.append(f"objective  {weights.text:g} text + {weights.score:g} score ({weights.score_loss}) + "
                  f"{weights.rank:g} rank ({weights.rank_loss})")  # fmt: skip
     if weights.align:
-        lines.append(f"align      {alignment(config, data)}")
+        lines.append(f"align      {model.info.align or alignment(config, data)}")
     drawn = weights.pairs_from_scores
     if drawn is not None and weights.rank:
         lines.append(
@@ -341,8 +342,12 @@ def banner(
     return "\n".join(lines)
 
 
-def alignment(config: Config, data: RecipeData) -> str:
-    """What becomes of `objective.align`: for the banner, and for the record of the run."""
+def alignment(config: Config, data: RecipeData, *, cut: int = 0) -> str:
+    """What becomes of `objective.align`: for the banner, and for the model folder.
+
+    Args:
+        cut: how many of the texts are longer than the text encoder reads.
+    """
     pairs = [pair for source in data.train for pair in source.pairs]
     texts = sum(pair.text is not None for pair in pairs)
     if not config.objective.align:
@@ -352,7 +357,9 @@ def alignment(config: Config, data: RecipeData) -> str:
             f"off: none of {len(pairs)} training pairs has a text that compares its images "
             "(data.sources.N.comparison_texts; scripts/write_comparisons.py writes them)"
         )
-    return f"weight {config.objective.align:g}, on the {texts} of {len(pairs)} training pairs with a text"
+    longer = f"; {cut} of these are longer than the text encoder reads, and cut" if cut else ""
+    weight = f"weight {config.objective.align:g}"
+    return f"{weight}, on the {texts} of {len(pairs)} training pairs with a text{longer}"
 
 
 def _refuse_leaks(config: Config, sources: list[Source], folder: RunFolder) -> None:

@@ -29,6 +29,15 @@ def test_the_mean_over_an_images_pairs_decides() -> None:
     assert found["s_srcc"].value == pytest.approx((0.5 + 1.0) / 2)
 
 
+def test_an_images_own_score_is_over_all_its_pairs() -> None:
+    """Also over those that nobody annotated: a|c and b|c are, a|b is not."""
+    rows = [pair("a|c", 0.9, (60, 30), "one"), pair("b|c", 0.6, (70, 30), "one")]
+    assert pair_series_metrics(rows, seed=0)["s_acc"].value == 0.0
+    for row, scores in zip(rows, ((65.0, 30.0), (60.0, 30.0)), strict=True):
+        row["image_scores"] = scores
+    assert pair_series_metrics(rows, seed=0)["s_acc"].value == 1.0
+
+
 def test_equal_scores_find_nothing() -> None:
     found = pair_series_metrics([pair("x|y", 0.2, (40, 40), "two")], seed=0)
     assert found["s_acc"].value == 0.0

@@ -172,6 +172,9 @@ def test_comparisons_are_written_by_templates_and_by_a_model(
     )
     assert called.status == 0, called.err
     rows = [json.loads(line) for line in told.read_text().splitlines()]
+    ended = sum(row.get("cut", False) for row in rows)
+    assert ended
+    assert f"cut={ended}: texts that reached" in called.out
     assert len(rows) == len(own)
     assert all(row["text"] for row in rows)
     called = call_script(

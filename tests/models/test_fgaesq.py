@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +24,12 @@ from artimuse.config import (
 )
 from artimuse.data.collate import Item
 from artimuse.data.views import collator
+from artimuse.inference.api import TAU, Model
 from artimuse.inference.scorer import Scorer
 from artimuse.inference.series import score_series
 from artimuse.models.build import build_model
+from artimuse.models.difftoken import DiffToken, pair_key
+from artimuse.models.families.fgaesq import released_key
 from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.folder import load_model, save_model
 from artimuse.models.skeleton import skeleton
@@ -124,6 +130,58 @@ def test_an_image_scores_the_mean_over_its_pairs(series: list[Sample]) -> None:
     torch.testing.assert_close(outputs.bins.exp().sum(1), torch.ones(3))
     torch.testing.assert_close(outputs.bins.exp() @ torch.linspace(0, 100, 10), outputs.scores)
     assert alone.pair_scores is None
+
+
+@pytest.mark.parametrize("difftoken", ["corrected", "released"])
+def test_where_images_lie_changes_no_score(
+    difftoken: str, series: list[Sample], tmp_path: Path
+) -> None:
+    """Through the API, in any folder and order, and as an evaluation of the same pairs has them."""
+    model = build(difftoken)
+    scored = score_series(Scorer(model, device="cpu"), [
+        replace(sample, id=f"test/000009/000009-{n:02d}.png") for n, sample in enumerate(series, 1)
+    ])  # fmt: skip
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        paths = [tmp_path / folder / f"000009-{n:02d}.png" for n in range(1, 4)]
+        for path, sample in zip(paths, series, strict=True):
+            path.write_bytes(sample.images[0].read_bytes())
+        for given in (paths, paths[::-1]):
+            ranked = Model(model, device="cpu").rank(given)
+            found = {
+                given[p].name: s.value for p, s in zip(ranked.order, ranked.scores, strict=True)
+            }
+            for name, value in found.items():
+                assert value == pytest.approx(scored.images[f"test/000009/{name}"], abs=1e-4)
+            for (a, b), odds in zip(pairwise(ranked.order), ranked.ahead, strict=True):
+                ends = tuple(f"test/000009/{given[n].name}" for n in (a, b))
+                first, second = scored.pairs[ends[0], ends[1]]
+                assert odds == pytest.approx(1 / (1 + math.exp((second - first) / TAU)), abs=1e-4)
+
+
+def test_the_released_code_draws_by_its_own_name_of_a_pair(
+    series: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert released_key("fg/000009/000009-02.jpg", "fg/000009/000009-01.jpg") == "9_1_2"
+    assert released_key("/a/b.jpg#1", "/c/b.jpg#2") == pair_key("b.jpg", "b.jpg")
+    keys: list[str] = []
+
+    def pair(self: DiffToken, first, second, key: str):
+        keys.append(key)
+        return self.single(first, key), self.single(second, key)
+
+    monkeypatch.setattr(DiffToken, "pair", pair)
+    paths = [tmp_path / f"000009-{n:02d}.png" for n in (2, 1)]
+    for path, sample in zip(paths, series, strict=False):
+        path.write_bytes(sample.images[0].read_bytes())
+    Model(build("released"), device="cpu").rank(paths)
+    assert keys == ["9_1_2"]
+
+
+def test_texts_that_are_cut_are_counted() -> None:
+    model = build()
+    attach_text_tower(model, config(), ["sharp"], seed=0)
+    assert model.family.cut_texts(["sharp", "sharp " * 100]) == 1
 
 
 def test_every_pair_of_a_series_is_scored(series: list[Sample]) -> None:

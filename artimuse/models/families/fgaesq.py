@@ -93,17 +93,27 @@ class FGAesQFamily:
         """An image without a partner; what is drawn, is drawn by its pixels, whatever it is called."""
         if not self.compares:
             return self.difftoken.plain(image)
-        key = hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest()
-        return self.difftoken.single(image, key)
+        return self.difftoken.single(image, pixel_key(image))
 
     def pair_views(
         self, first: Image.Image, second: Image.Image, names: tuple[str, str]
     ) -> tuple[Tokens, Tokens]:
-        """Two images as each asks for the other to be seen; the same for the pair turned round."""
-        if names[0] > names[1]:
-            other, one = self.pair_views(second, first, (names[1], names[0]))
+        """Two images as each asks for the other to be seen; the same for the pair turned round.
+
+        What is drawn is drawn by the pixels, whatever the images are called and wherever they lie; under
+        `released` by the names, as in the released code.
+
+        Args:
+            names: of the images; those of FGAesthetics end in `000009-01.jpg`.
+        """
+        if self.attend_padding:
+            order, key = names, released_key(*names)
+        else:
+            order = pixel_key(first), pixel_key(second)
+            key = pair_key(*order)
+        if order[0] > order[1]:
+            other, one = self.difftoken.pair(second, first, key)
             return one, other
-        key = released_key(*names) if self.attend_padding else pair_key(*names)
         return self.difftoken.pair(first, second, key)
 
     def image_tokens(self, size: tuple[int, int]) -> int:
@@ -117,8 +127,14 @@ class FGAesQFamily:
             list(pixels), length=self.difftoken.pad_to, patch=self.difftoken.patch
         )
 
+    def cut_texts(self, texts: Sequence[str]) -> int:
+        """How many of these texts have more tokens than the text tower reads."""
+        lengths = (len(ids) for ids in self.tokenizer(list(texts))["input_ids"])
+        return sum(length > self.tokenizer.model_max_length for length in lengths)
+
     def collate_texts(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """Texts for the text tower, cut at the most tokens that it reads: text_ids, text_mask (C,L)."""
+        """Texts for the text tower, cut at the most tokens that it reads (`cut_texts` says how many are):
+        text_ids, text_mask (C,L)."""
         made = self.tokenizer(
             list(texts), padding=True, truncation=True, return_tensors="pt",
             max_length=self.tokenizer.model_max_length,
@@ -144,12 +160,20 @@ class FGAesQFamily:
         self.image_processor.save_pretrained(folder)
 
 
+def pixel_key(image: Image.Image) -> str:
+    """A name of an image that is its pixels' own."""
+    size = f"{image.width} {image.height} ".encode()
+    return hashlib.blake2b(size + image.tobytes(), digest_size=16).hexdigest()
+
+
 def released_key(first: str, second: str) -> str:
     """A pair's name in the released code, which seeds what it draws: `9_1_2` of images 01 and 02 of 000009.
 
-    Of images that are not named as FGAesthetics' are, `pair_key`.
+    The numbers are in the file's name; a `#2` behind it, of an image that is there twice, is no part of it. Of
+    images that are not named as FGAesthetics' are, the bare file names are the key.
     """
-    ends = [re.search(r"(\d+)-(\d+)\.\w+$", name) for name in (first, second)]
+    bare = sorted(re.sub(r"#\d+$", "", name).rpartition("/")[2] for name in (first, second))
+    ends = [re.fullmatch(r"(\d+)-(\d+)\.\w+", name) for name in bare]
     if ends[0] is None or ends[1] is None or ends[0][1] != ends[1][1]:
-        return pair_key(first, second)
+        return pair_key(*bare)
     return f"{int(ends[0][1])}_{int(ends[0][2])}_{int(ends[1][2])}"
