@@ -24,6 +24,7 @@ from typing import Any
 from artimuse.config import Config, ConfigError, load_config
 from artimuse.data.comparison_templates import Factor, compare_in_words
 from artimuse.data.formats import load_source
+from artimuse.data.formats.fields import BadRow, field, found, text_field
 from artimuse.data.formats.files import read_json_lines
 from artimuse.records import DataError, Pair, Source
 
@@ -70,10 +71,10 @@ def _source(config: Config, name: str) -> Source:
     for source in (*config.data.sources, *config.evaluation.sources):
         if source.name == name:
             without = {"comparison_texts": None} if hasattr(source, "comparison_texts") else {}
-            found = load_source(source.model_copy(update=without), Path(config.data.root))
-            if not found.pairs:
+            loaded = load_source(source.model_copy(update=without), Path(config.data.root))
+            if not loaded.pairs:
                 raise DataError(f"source {name!r}: expected pairs to compare, found none")
-            return found
+            return loaded
     names = ", ".join(source.name for source in config.data.sources)
     raise ConfigError(f"--source {name}: expected the name of a source of the recipe: {names}")
 
@@ -86,19 +87,29 @@ def _written(path: Path) -> set[tuple[str, str]]:
     """The pairs that a file has texts for already."""
     if not path.is_file() or not path.stat().st_size:
         return set()
+    done: set[tuple[str, str]] = set()
+    for line, row in _rows(path):
+        try:
+            done.add((text_field(row, "first"), text_field(row, "second")))
+        except BadRow as error:
+            raise DataError(
+                f"{path}: line {line}: expected a text of this script's, found: {error}; take the line out, or "
+                "name another --output"
+            ) from error
+    return done
+
+
+def _rows(path: Path) -> list[tuple[int, Any]]:
     rows, bad = read_json_lines(path)
     if bad:
-        raise DataError(f"{bad[0]}: take the line out, and call this again")
-    return {(row["first"], row["second"]) for _, row in rows}
+        raise DataError(f"{bad[0]}; correct the line, or take it out")
+    return rows
 
 
 def _templates(factors: Path | None, source: Source) -> Writer:
     known: dict[str, dict[str, Factor]] = {}
     if factors is not None:
-        rows, bad = read_json_lines(factors)
-        if bad:
-            raise DataError(f"{bad[0]}")
-        known = {row["image"]: row["factors"] for _, row in rows}
+        known = _known(factors)
         lacking = [
             n for p in source.pairs for n in (p.first, p.second) if _name(source, n) not in known
         ]
@@ -113,6 +124,24 @@ def _templates(factors: Path | None, source: Source) -> Writer:
         return compare_in_words(pair.probability, *ends), False
 
     return write
+
+
+def _known(path: Path) -> dict[str, dict[str, Factor]]:
+    """Factors by image: names -> numbers or words."""
+    known: dict[str, dict[str, Factor]] = {}
+    for line, row in _rows(path):
+        try:
+            factors = field(row, "factors")
+            if not isinstance(factors, dict) or not all(
+                isinstance(value, str | int | float) for value in factors.values()
+            ):
+                raise BadRow(f"factors: expected numbers or words by name, found {found(factors)}")
+            known[text_field(row, "image")] = factors
+        except BadRow as error:
+            raise DataError(
+                f'{path}: line {line}: expected {{"image": ..., "factors": {{...}}}}, found: {error}'
+            ) from error
+    return known
 
 
 def _asking(args: argparse.Namespace, source: Source) -> Writer:

@@ -111,6 +111,13 @@ class ViewCollator:
             pair_list=torch.tensor(lists or [0] * len(pairs), dtype=torch.int64),
         )  # fmt: skip
 
+    def views(self, samples: int, pairs: Sequence[Pair]) -> int:
+        """How many views so many samples have, with the pairs among them: what they cost."""
+        if not self.compare:
+            return samples
+        paired = {name for pair in pairs for name in (pair.first, pair.second)}
+        return 2 * len(pairs) + samples - len(paired)
+
     def _see(self, items: Sequence[Item], pairs: Sequence[Pair]) -> _Seen:
         """The views of a batch: of every pair two, and one of every image that no pair holds."""
         images = [read_image(item.sample.images[0]) for item in items]

@@ -77,6 +77,10 @@ def make_trainable(config: ModelConfig, model: AestheticModel, *, seed: int) -> 
 
 def _tune(config: ModelConfig, model: AestheticModel, *, seed: int) -> Tuning:
     """Put adapters on the backbone where asked and not there yet, and freeze what is not trained."""
+    if config.text_tower is not None and model.family.language:
+        raise ConfigError(
+            f"model.text_tower: of FGAesQ, and without effect on {model.family.name}: leave it out"
+        )
     if isinstance(model.backbone, PeftModel):
         return tuning_of(model.backbone, model.family)
     tuning = Tuning.of(config)

@@ -82,6 +82,12 @@ def test_without_comparing_every_image_has_one_view(items: list[Item]) -> None:
     assert torch.equal(make("none")(items[:1]).images["scale"].unique(), torch.tensor([1]))
 
 
+def test_what_a_unit_costs_is_its_views(items: list[Item]) -> None:
+    for collate in (make(), make("none")):
+        views = collate.views(len(items), PAIRS)
+        assert views == len(collate(items, PAIRS, [0, 0]).images["patches"])
+
+
 def test_a_pair_turned_round_has_the_same_views(items: list[Item]) -> None:
     there = make()(items[:2], [Pair("a", "b", 0.9)]).images
     back = make()(items[:2], [Pair("b", "a", 0.1)]).images

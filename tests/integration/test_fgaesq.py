@@ -153,6 +153,17 @@ def test_comparisons_are_written_by_templates_and_by_a_model(
     assert "already_there=2" in called.out
     assert [json.loads(line) for line in written.read_text().splitlines()] == rows
 
+    for flag, row, told in (
+        ("--factors", {"picture": "x"}, "line 1: expected"),
+        ("--output", {"image": 3}, "line 1: expected a text of this script's"),
+    ):
+        bad = tmp_path / "bad.jsonl"
+        bad.write_text(json.dumps(row) + "\n")
+        others = ("--output", tmp_path / "new.jsonl") if flag == "--factors" else ()
+        called = call_script("write_comparisons", *ask, flag, bad, *others)
+        assert called.status == 2
+        assert told in called.err
+
     runs = tmp_path / "runs"
     trained = call_script(
         "train", "--config", ROOT / "configs" / "quickstart.yaml", *SMALL, f"data.root={small_data}",

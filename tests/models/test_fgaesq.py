@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 from transformers import CLIPVisionModelWithProjection
@@ -23,12 +24,13 @@ from artimuse.config import (
     ScratchConfig,
 )
 from artimuse.data.collate import Item
+from artimuse.data.images import read_image
 from artimuse.data.views import collator
 from artimuse.inference.api import TAU, Model
 from artimuse.inference.scorer import Scorer
 from artimuse.inference.series import score_series
 from artimuse.models.build import build_model
-from artimuse.models.difftoken import DiffToken, pair_key
+from artimuse.models.difftoken import DiffToken, Tokens, pair_key, position_weights
 from artimuse.models.families.fgaesq import released_key
 from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.folder import load_model, save_model
@@ -37,6 +39,7 @@ from artimuse.models.text_tower import attach_text_tower
 from artimuse.prompts import protocol
 from artimuse.records import Pair, Question, Sample
 
+CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 SCRATCH = ScratchConfig(
     family="fgaesq",
     image_size=56,
@@ -193,6 +196,46 @@ def test_every_pair_of_a_series_is_scored(series: list[Sample]) -> None:
     assert scored.images[first] == pytest.approx(sum(own) / 2)
 
 
+def released_score(model: FGAesQModel, view: Tokens) -> float:
+    """What the released code makes of a view, on 0-100: written down once more, from its description."""
+    vision, n = model.backbone.vision_model, len(view)
+    mean, std = (torch.tensor(v)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
+    pixels = (view.patches.float() / 255 - mean) / std
+    table = vision.embeddings.position_embedding.weight
+    tokens = model.tokens.padding.expand(511, -1).clone()
+    tokens[:n] = F.conv2d(pixels, vision.embeddings.patch_embedding.weight)[:, :, 0, 0]
+    scale = torch.zeros(511, dtype=torch.int64)
+    scale[:n] = view.scale
+    tokens += model.tokens.scale[scale]  # 0 coarse, 1 fine; padding is coarse
+    side = math.isqrt(len(table) - 1)
+    tokens[:n] += position_weights(view.centers, side=side) @ table[1:]  # none on padding
+    first = vision.embeddings.class_embedding + table[0]
+    hidden = vision.pre_layrnorm(torch.cat([first[None], tokens])[None])
+    state = vision.post_layernorm(vision.encoder(inputs_embeds=hidden).last_hidden_state[:, 0])
+    logits = model.readout.mlp(state @ model.backbone.visual_projection.weight.T)[0]
+    expected = float(logits.softmax(0) @ torch.arange(1.0, 11.0))
+    return (expected - 1) / 9 * 100
+
+
+def test_released_scores_as_the_released_code(series: list[Sample]) -> None:
+    """An image alone, which is padded; and a pair, of fine and coarse tokens."""
+    model = build("released")
+    torch.nn.init.normal_(model.readout.mlp[-1].weight)  # scores far apart
+    images = [read_image(sample.images[0]) for sample in series[:2]]
+    names = (series[0].id, series[1].id)
+    both = model.family.pair_views(images[0], images[1], names)
+    assert set(both[0].scale.tolist()) == {0, 1}
+    alone = model.family.view(images[0])
+    assert len(alone) < 511
+    with torch.inference_mode():
+        found = model(batch_of(model, series[:1], [])).scores
+        beside = model(batch_of(model, series[:2], [Pair(*names, 0.7)])).pair_scores
+        assert float(found[0]) == pytest.approx(released_score(model, alone), abs=1e-3)
+        expected = [released_score(model, view) for view in both]
+    assert beside[0].tolist() == pytest.approx(expected, abs=1e-3)
+    assert abs(expected[0] - float(found[0])) > 1e-2
+
+
 def test_what_trains_is_what_the_protocol_says() -> None:
     assert {"tokens.scale"} == {n for n in build().trainable() if n.startswith("tokens")}
     released = build("released").train()
@@ -231,6 +274,16 @@ def test_what_has_no_place_in_it_is_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(ConfigError, match="holds no text encoder"):
         attach_text_tower(build(), ModelConfig(base=str(tmp_path / "base")), ["a"], seed=0)
+
+
+def test_its_settings_are_refused_by_families_with_language() -> None:
+    tiny = ScratchConfig(
+        vision_width=32, vision_layers=1, language_width=32, language_layers=1, image_size=56
+    )
+    with pytest.raises(ValueError, match=r"model\.images\.difftoken: of FGAesQ"):
+        build_model(ModelConfig(scratch=tiny, images=ImagesConfig(difftoken="released")), seed=0)
+    with pytest.raises(ConfigError, match=r"model\.text_tower: of FGAesQ"):
+        build_model(ModelConfig(scratch=tiny, text_tower="nowhere/at-all"), seed=0)
 
 
 def test_its_skeleton_has_its_shapes(series: list[Sample]) -> None:

@@ -28,6 +28,9 @@ A single image is not enlarged. At most 512 patches of 16 px: all of them, zero 
 is caught, scoring the images with whatever state was left, is a DataError here. The original's SSIM is in
 single precision: where two patches differ by some 1e-6, the other of them may be in the more important half.
 
+[ours] An image's score in a series is the plain mean over its pairs; the original then draws the images of a
+series of four or more towards their mean (.9 of their own from three pairs on). EXIF orientation is applied.
+
 [unknown] Whether training did the same as this inference code; a random flip and rotation are there, switched
 off.
 """

@@ -67,6 +67,11 @@ class ChatFamily(ABC):
             raise ValueError(
                 f"model.images.fit: {self.images.fit!r}: {self.name} takes {', '.join(self.fits)}"
             )
+        for key in ("difftoken", "tokens", "short_side"):
+            if getattr(self.images, key) is not None:
+                raise ValueError(
+                    f"model.images.{key}: of FGAesQ, and without effect on {self.name}: leave it out"
+                )
         self.placeholder_id = self.token_id(self.placeholder)
         self.end_of_turn_id = self.token_id(self.end_of_turn)
         last = self.block_end or self.template_close or self.placeholder
