@@ -115,7 +115,7 @@ class StepDataset(Dataset[StepData]):
             (unit, tuple(Item(s, self.draw(s, step)) for s in unit.samples))
             for unit in self.units(step)
         ]
-        costs = [self._cost(unit, items) for unit, items in asked]
+        costs = [self._cost(items, unit.pairs) for unit, items in asked]
         loads = [(0, share) for share in range(number)]
         chosen: list[list[int]] = [[] for _ in range(number)]
         for index in sorted(range(len(asked)), key=lambda i: (-costs[i], i)):
@@ -189,11 +189,11 @@ class StepDataset(Dataset[StepData]):
             batch.labeled.zero_()
         return batch
 
-    def _cost(self, unit: Unit, items: Sequence[Item]) -> int:
+    def _cost(self, items: Sequence[Item], pairs: Sequence[Pair]) -> int:
         """A stand-in for a unit's tokens that needs no tokenizer: characters, and a prefix per image; without
         language its views."""
         if isinstance(self.collate, ViewCollator):
-            return self.collate.views(len(unit.samples), unit.pairs)
+            return self.collate.views(len(items), pairs)
         text = sum(len(q.text) + len(q.answer or "") for item in items for q in item.questions)
         return text + 400 * sum(len(item.sample.images) for item in items)
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,8 @@ def test_what_is_loaded_is_what_was_saved(
     assert torch.equal(one.scores, other.scores)
     # The encoder is a plain transformers folder.
     stock = CLIPVisionModelWithProjection.from_pretrained(tmp_path / "model")
-    assert torch.equal(stock.visual_projection.weight, model.backbone.visual_projection.weight)
+    backbone: Any = model.backbone
+    assert torch.equal(stock.visual_projection.weight, backbone.visual_projection.weight)
     assert "tokens.scale" in load_file(tmp_path / "model" / "readout.safetensors")
 
 
@@ -198,7 +200,8 @@ def test_every_pair_of_a_series_is_scored(series: list[Sample]) -> None:
 
 def released_score(model: FGAesQModel, view: Tokens) -> float:
     """What the released code makes of a view, on 0-100: written down once more, from its description."""
-    vision, n = model.backbone.vision_model, len(view)
+    backbone: Any = model.backbone
+    vision, n = backbone.vision_model, len(view)
     mean, std = (torch.tensor(v)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
     pixels = (view.patches.float() / 255 - mean) / std
     table = vision.embeddings.position_embedding.weight
@@ -212,7 +215,7 @@ def released_score(model: FGAesQModel, view: Tokens) -> float:
     first = vision.embeddings.class_embedding + table[0]
     hidden = vision.pre_layrnorm(torch.cat([first[None], tokens])[None])
     state = vision.post_layernorm(vision.encoder(inputs_embeds=hidden).last_hidden_state[:, 0])
-    logits = model.readout.mlp(state @ model.backbone.visual_projection.weight.T)[0]
+    logits = model.readout.mlp(state @ backbone.visual_projection.weight.T)[0]
     expected = float(logits.softmax(0) @ torch.arange(1.0, 11.0))
     return (expected - 1) / 9 * 100
 
@@ -247,7 +250,8 @@ def test_a_text_agrees_with_what_it_was_made_of(series: list[Sample]) -> None:
     model = build()
     attach_text_tower(model, config(), ["the first is sharp"], seed=0)
     assert not any(p.requires_grad for p in model.text_tower.parameters())
-    assert not model.train().text_tower.training
+    model.train()
+    assert not model.text_tower.training
     model.eval()
     batch = batch_of(
         model, series[:2], [Pair("t/0.png", "t/1.png", 0.7, "the first is sharp")], texts=True
