@@ -7,7 +7,8 @@ Shape legend
 
 A row holds one or more *trees*: [prefix: system + image | branch 1 | branch 2 | ...]. A token attends to
 the tokens before it that belong to the same tree and to the prefix or its own branch; positions restart
-after the prefix in every branch. T may be 0 for a model without language.
+after the prefix in every branch. T is 0 for a model without language: a row is then an image, `readouts` are
+indices into R, and what the model sees of the images, and which pairs it compares, is in `images`.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ class Outputs:
         None  # (Q,K) float32: these values on the data set's scale; None: as is
     )
     pair_scores: Tensor | None = None  # (P,2) float32, 0-100
+    agreement: Tensor | None = None  # (C) float32: cosine of a pair's difference and its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Counts:
     tokens: the sum of the text weights (tokens, or answers with `text_per: answer`).
     readouts: labeled read-outs. pairs: pairs. images: images (for throughput).
     ranked: images of the lists that the pairs form, a series or a drawn group each.
+    compared: pairs that a text compares.
     """
 
     tokens: float
@@ -105,6 +108,7 @@ class Counts:
     pairs: int
     images: int
     ranked: int = 0
+    compared: int = 0
 
 
 def attention_mask(tree: Tensor, branch: Tensor) -> Tensor:

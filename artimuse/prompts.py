@@ -36,6 +36,12 @@ LEVELS = ("bad", "poor", "fair", "good", "excellent")
 # Asked about two images of a series, the first and the second of the prompt.
 COMPARISON = "Which of these two images looks better?\nA) the first\nB) the second"
 
+# Asked for a text that compares them, and told which is better.
+COMPARISON_TEXT = (
+    "The first of these two images looks {verdict} the second. "
+    "Say in one sentence how the first compares with the second."
+)
+
 # AesBench (arXiv 2401.08276) asks for an option in the words of its authors' evaluation scripts
 # (https://github.com/yipoh/AesBench); for the assessment task an explanation is not ruled out.
 AESBENCH_ASSESSMENT = (

@@ -112,11 +112,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two images of one series: sample ids and P(first better), .5 for a tie."""
+    """Two images of one series: sample ids, P(first better), .5 for a tie, and where there is one a text that
+    says how the first compares with the second."""
 
     first: str
     second: str
     probability: float
+    text: str | None = None
 
     def __post_init__(self) -> None:
         if self.first == self.second:

@@ -4,14 +4,17 @@
     python scripts/benchmark.py ablate --json ablate.json train.steps=100
     python scripts/benchmark.py ablate --jobs 2 train.threads=1   # two runs at a time, one core each
     python scripts/benchmark.py ablate --study all --tables runs/ablate --jobs 2 train.threads=1 train.steps=100
+    python scripts/benchmark.py ablate --study fgaesq --config configs/fgaesq_demo.yaml --jobs 2 train.threads=1
     python scripts/benchmark.py load                         # annotations, memory, pixels
+    python scripts/benchmark.py difftoken --json difftoken.json   # SSIM of all patches against a loop
 
 `ablate` trains variants of the quickstart recipe: with each of the three weights at 0, with every read-out and
 its losses, in stages or jointly, with all questions of an image or one (artimuse/evaluation/studies.py). Every
 run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. `load` makes up
 annotations of the size of AesMMIT and AVA, and times loading them (parsed, then from the cache), the memory of
-a loader process against the size of the data, and image preprocessing beside transformers' own. The JSON holds
-`hardware`, `versions` and a list `rows`.
+a loader process against the size of the data, and image preprocessing beside transformers' own. `difftoken`
+compares the patches of a pair of 1024 x 768 by SSIM, all at once and by scikit-image's function in a loop (from
+the extra `dev`). The JSON holds `hardware`, `versions` and a list `rows`.
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from artimuse.benchmarks.difftoken import difftoken_times
 from artimuse.benchmarks.load import annotation_times, worker_memory
 from artimuse.benchmarks.pixels import pixel_rates
 from artimuse.config import load_config
@@ -43,15 +48,24 @@ from artimuse.evaluation.ablation import (
     read_metrics,
     spreads,
 )
-from artimuse.evaluation.studies import studies
+from artimuse.evaluation.studies import OF_A_RECIPE, studies
 from artimuse.training.run import machine
 
-METRICS = ("mae", "srcc", "pair_accuracy", "pair_accuracy_close", "choice_accuracy")
+METRICS = (
+    "mae",
+    "srcc",
+    "pair_accuracy",
+    "pair_accuracy_close",
+    "choice_accuracy",
+    "s_acc",
+    "s_srcc",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
-    return load(args) if args.kind == "load" else ablate(args)
+    kinds = {"ablate": ablate, "load": load, "difftoken": difftoken}
+    return kinds[args.kind](args)
 
 
 def load(args: argparse.Namespace) -> int:
@@ -72,6 +86,29 @@ def load(args: argparse.Namespace) -> int:
     return 0
 
 
+def difftoken(args: argparse.Namespace) -> int:
+    """Rows of `artimuse.benchmarks.difftoken`, and the speed-up in words."""
+    rows: list[dict[str, Any]] = []
+    try:
+        for row in difftoken_times(repeats=args.repeats, threads=args.threads):
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"error: {error}") from error
+    speedup = rows[0]["speedup"]
+    print(
+        f"difftoken: {speedup['median']:.1f} times as fast as the loop over the patches "
+        f"({speedup['low']:.1f} to {speedup['high']:.1f} in {args.repeats} repeats, "
+        f"{args.threads} thread(s))"
+    )
+    if args.json is not None:
+        found = machine(torch.device("cpu"))
+        found["versions"]["scikit-image"] = version("scikit-image")
+        found["hardware"]["threads"] = args.threads
+        _write_json(args.json, {**found, "repeats": args.repeats, "rows": rows})
+    return 0
+
+
 def ablate(args: argparse.Namespace) -> int:
     """The variants of one study, or of all, over several seeds."""
     folder = Path(args.folder)
@@ -79,7 +116,9 @@ def ablate(args: argparse.Namespace) -> int:
     if recipe.train.steps is None:
         raise SystemExit("error: an ablation compares equal numbers of steps; give train.steps=N")
     every = studies(recipe.train.steps)
-    chosen = every if args.study == "all" else {args.study: every[args.study]}
+    chosen = {args.study: every[args.study]}
+    if args.study == "all":
+        chosen = {name: study for name, study in every.items() if name not in OF_A_RECIPE}
     # Once, before several runs look for it.
     draw_demo(recipe)
     changes = {name: overrides for study in chosen.values() for name, overrides in study.items()}
@@ -172,7 +211,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--repeats", type=int, default=3, help="of which median, low and high are given"
     )
     load.add_argument("--images", type=int, default=24, help="photographs a repeat")
-    for kind in (ablate, load):
+    difftoken = kinds.add_parser("difftoken", help="SSIM of all patches against a loop over them")
+    difftoken.add_argument("--repeats", type=int, default=7, help="of which both take turns")
+    difftoken.add_argument("--threads", type=int, default=1, help="of torch; the loop has one")
+    for kind in (ablate, load, difftoken):
         kind.add_argument("--json", type=Path, help="write the rows here too")
     return parser.parse_args(argv)
 

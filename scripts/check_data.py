@@ -96,6 +96,8 @@ def _reader(config: Config, texts: Sequence[str]) -> Reader | str:
         family, max_positions = build_family(config.model, texts)
     except (OSError, ValueError) as error:  # a hub name without a network, for one
         return f"{name}: {error}"
+    if not family.language:
+        return f"{name}: a {family.name} model has no language, so there are no tokens of texts to count"
     decode = partial(family.tokenizer.decode, clean_up_tokenization_spaces=False)
     return Reader(name, family, decode, protocol=family.protocol, max_positions=max_positions)
 

@@ -4,7 +4,8 @@
     python scripts/import_checkpoint.py --format llava --vision-tower CLIP downloads/AesExpert models/aesexpert
 
 Formats: `artimuse` and `unipercept` (InternVLChat, with their prompts and scores), `internvl` (InternVLChat
-base models such as InternVL3-8B), `llava` (the original LLaVA-1.5 layout, as AesExpert is released). Source
+base models such as InternVL3-8B), `llava` (the original LLaVA-1.5 layout, as AesExpert is released), `fgaesq`
+(its released model.pt, a state dict with OpenAI CLIP's names; it scores by the protocol `released`). Source
 and vision tower are folders or names on the hub. Memory stays near one output shard.
 No code of a checkpoint is run. The folder is complete or absent, and its import.json says what was done.
 
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FORMATS = ("artimuse", "internvl", "llava", "unipercept")
+FORMATS = ("artimuse", "fgaesq", "internvl", "llava", "unipercept")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

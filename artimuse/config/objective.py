@@ -49,6 +49,9 @@ class ObjectiveConfig(Section):
     (of the images of a series): of a whole series."""
     tau: float = Field(default=100 / 9, gt=0)
     """Rank losses run on score/tau; 100/9 reproduces FGAesQ's scale of 1..10."""
+    align: float = Field(default=0.0, ge=0)
+    """FGAesQ: weight of 1 - cosine between the difference of a pair's images and a text that compares them
+    (CTAlign, arXiv 2603.03907; there 10). Only for pairs with such a text (`comparison_texts`)."""
     margin: float = Field(default=0.5, gt=0)
     """rank_loss margin: how far apart the two scores have to be, in units of tau."""
     pairs_from_scores: PairsFromScores | None = None

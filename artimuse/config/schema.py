@@ -29,7 +29,7 @@ from artimuse.config.tuning import LoraConfig, PartTuning, Quantization
 
 ReadoutKind = Literal["regression", "tokens", "levels", "bins"]
 PromptName = Literal["plain", "artimuse", "unipercept", "llava_v1"]
-FamilyName = Literal["internvl", "llava", "qwen2_5_vl", "qwen3_vl"]
+FamilyName = Literal["internvl", "llava", "qwen2_5_vl", "qwen3_vl", "fgaesq"]
 
 
 class RunConfig(Section):
@@ -145,6 +145,9 @@ class ReadoutConfig(Section):
     """Width of the float32 MLP of `regression` and `bins`."""
     bins: int = Field(default=10, ge=2)
     """Bins of the `bins` read-out."""
+    head: Literal["mlp", "fgaesq"] = "mlp"
+    """Layers of `bins`: mlp has one hidden layer of `hidden`; fgaesq is that paper's, 256 and 64 wide with
+    dropout."""
     words: Annotated[list[str], AfterValidator(different)] | None = Field(
         default=None, min_length=2
     )
@@ -157,6 +160,8 @@ class ReadoutConfig(Section):
             raise ValueError(
                 f"words: a {self.kind!r} read-out has none; expected kind 'tokens' or 'levels'"
             )
+        if self.head != "mlp" and self.kind != "bins":
+            raise ValueError(f"head: {self.head!r} is of kind 'bins', found kind {self.kind!r}")
         return self
 
 
@@ -170,6 +175,14 @@ class ImagesConfig(Section):
     min_pixels: int | None = Field(default=None, gt=0)
     max_pixels: int | None = Field(default=None, gt=0)
     """Qwen-VL: an image is resized to at least and at most so many pixels; None is its processor's setting."""
+    difftoken: Literal["corrected", "released", "none"] | None = None
+    """FGAesQ: which tokens the two images of a pair become. corrected (None is that), or released, as the
+    published weights were trained with its faults; none: every image alone, as a plain grid."""
+    tokens: int | None = Field(default=None, ge=16)
+    """FGAesQ: most tokens of an image, the CLS token included; None is 512."""
+    short_side: int | None = Field(default=None, gt=0)
+    """FGAesQ: the images of a pair are enlarged to at least this short side where they are below the budget;
+    None is 384."""
 
 
 class ModelConfig(Section):
@@ -196,6 +209,9 @@ class ModelConfig(Section):
     prompt: PromptName | None = None
     """How the model is spoken to (artimuse/prompts.py); None is what a base was trained with, else `plain`."""
     images: ImagesConfig = ImagesConfig()
+    text_tower: str | None = None
+    """FGAesQ: a CLIP folder or hub id whose frozen text encoder `objective.align` compares with; None is the
+    base's. random: a small one that was never trained, as a model from scratch has, for tests and demos."""
     links: bool = True
     """Learn an affine link per data set where several have score labels."""
 
@@ -241,6 +257,8 @@ class TrainConfig(Section):
     """Passes over the first source."""
     batch_images: int = Field(default=16, gt=0)
     """Images of an optimizer step, over all processes and micro-batches."""
+    series_images: int | None = Field(default=None, gt=0)
+    """With data.mixture alternate: images of a step of a source that has pairs; None is batch_images."""
     accumulation: int = Field(default=1, gt=0)
     """Micro-batches that each process cuts its share of a step into."""
     row_tokens: int | None = Field(default=None, gt=0)
@@ -281,6 +299,9 @@ class EvaluationConfig(Section):
     sources: list[SourceConfig] = Field(default=[])
     """What the final table is about; without them, the validation cut. Nothing is selected by them."""
     batch_images: int = Field(default=32, gt=0)
+    series: Literal["pairs", "single"] = "pairs"
+    """How a model that compares (FGAesQ) scores a series: every pair as each image is seen beside the other, an
+    image's score being the mean over its pairs; or every image alone, in one pass."""
     baselines: list[Literal["untrained", "pixels"]] = Field(default=[])
     """Rows of the table beside the model: itself before training; a linear fit on pixel statistics."""
     critique: bool = False
@@ -343,6 +364,15 @@ class Config(Section):
                     f"data.allow_leakage: {name!r} ({formats[name]}) cannot be accepted: its terms "
                     "forbid training on its images; take them out with `minus`"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _alternates(self) -> Config:
+        if self.train.series_images is not None and self.data.mixture != "alternate":
+            raise ValueError(
+                "train.series_images: there are steps of series alone with data.mixture alternate: leave it "
+                "out, or alternate"
+            )
         return self
 
     @model_validator(mode="after")

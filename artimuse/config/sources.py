@@ -90,6 +90,9 @@ class RankedSource(SourceBase):
 
     comparisons: float = Field(default=0.0, ge=0, le=1)
     """Share of the pairs that are also asked about in words, both images in one prompt: which is better?"""
+    comparison_texts: RootPath | None = None
+    """Texts that compare the images of pairs, JSONL of {first, second, text}; for `objective.align`.
+    `scripts/write_comparisons.py` writes them."""
 
 
 class ArtiMuseSource(SourceBase):

@@ -6,7 +6,6 @@ processes; training, evaluation and scoring all go through it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from artimuse.batch import PADDING, Batch
 from artimuse.data.images import read_image
+from artimuse.data.labels import Asked, label_tensors
 from artimuse.data.tree import Conversation, Family, Tree, build_tree
 from artimuse.prompts import PromptProtocol
 from artimuse.records import Pair, Question, Sample
@@ -166,64 +166,13 @@ class Collator:
         self, ordered: Sequence[_Placed], length: int, pairs: Sequence[Pair]
     ) -> dict[str, Tensor]:
         index: list[int] = []
-        asked: list[tuple[Sample, Question]] = []
+        asked: list[Asked] = []
         for entry in ordered:
             index += (entry.row * length + entry.offset + entry.tree.readouts).tolist()
             asked += [(entry.item.sample, q) for q in entry.item.questions if q.kind == "score"]
-        labels = [question.label for _, question in asked]
-        grades = [len(label.histogram or ()) if label else 0 for label in labels]
-        histogram = np.zeros((len(asked), max(grades, default=0)), dtype=np.float32)
-        for number, label in enumerate(labels):
-            if label and label.histogram:
-                votes = np.asarray(label.histogram)
-                histogram[number, : len(votes)] = votes / votes.sum()
-        # Two data sets may name a series alike.
-        names = [(s.dataset, s.series) if s.series is not None else None for s, _ in asked]
-        known = {name: number for number, name in enumerate(dict.fromkeys(n for n in names if n))}
-        std = [
-            math.nan if not label or label.std_0_100 is None else label.std_0_100
-            for label in labels
-        ]
         return {
             "readouts": torch.tensor(index, dtype=torch.int64),
-            "aspect": torch.tensor([self._aspect(q) for _, q in asked], dtype=torch.int64),
-            "dataset": torch.tensor(
-                [self.datasets.get(sample.dataset, -1) for sample, _ in asked], dtype=torch.int64
-            ),
-            "series": torch.tensor([known[n] if n else -1 for n in names], dtype=torch.int64),
-            "labeled": torch.tensor([label is not None for label in labels], dtype=torch.bool),
-            "mean": torch.tensor(
-                [label.score_0_100 if label else 0.0 for label in labels], dtype=torch.float32
-            ),
-            "std": torch.tensor(std, dtype=torch.float32),
-            "histogram": torch.from_numpy(histogram),
-            "grades": torch.tensor(grades, dtype=torch.int64),
-            **self._pairs(asked, pairs),
-        }
-
-    def _aspect(self, question: Question) -> int:
-        if question.aspect not in self.aspects:
-            raise ValueError(
-                f"score question about {question.aspect!r}: this model scores {', '.join(self.aspects)}; "
-                "name the aspect in model.aspects"
-            )
-        return self.aspects[question.aspect]
-
-    def _pairs(
-        self, asked: Sequence[tuple[Sample, Question]], pairs: Sequence[Pair]
-    ) -> dict[str, Tensor]:
-        overall = next(iter(self.aspects), None)
-        place = {s.id: n for n, (s, question) in enumerate(asked) if question.aspect == overall}
-        missing = [i for pair in pairs for i in (pair.first, pair.second) if i not in place]
-        if missing:
-            raise ValueError(
-                f"pair: {missing[0]!r} has no {overall!r} score question in this batch"
-            )
-        return {
-            "pairs": torch.tensor(
-                [(place[p.first], place[p.second]) for p in pairs], dtype=torch.int64
-            ).reshape(-1, 2),
-            "pair_probability": torch.tensor([p.probability for p in pairs], dtype=torch.float32),
+            **label_tensors(asked, pairs, aspects=self.aspects, datasets=self.datasets),
         }
 
 

@@ -23,6 +23,7 @@ from artimuse.data.collate import Collator, Item
 from artimuse.data.drawn_pairs import with_drawn_pairs
 from artimuse.data.order import Order
 from artimuse.data.units import Unit
+from artimuse.data.views import ViewCollator
 from artimuse.records import Pair, Question, Sample
 
 
@@ -69,7 +70,7 @@ class StepDataset(Dataset[StepData]):
     def __init__(
         self,
         order: Order,
-        collate: Collator,
+        collate: Collator | ViewCollator,
         *,
         seed: int,
         questions_per_image: Literal["all"] | int = "all",
@@ -114,7 +115,7 @@ class StepDataset(Dataset[StepData]):
             (unit, tuple(Item(s, self.draw(s, step)) for s in unit.samples))
             for unit in self.units(step)
         ]
-        costs = [self._cost(items) for _, items in asked]
+        costs = [self._cost(items, unit.pairs) for unit, items in asked]
         loads = [(0, share) for share in range(number)]
         chosen: list[list[int]] = [[] for _ in range(number)]
         for index in sorted(range(len(asked)), key=lambda i: (-costs[i], i)):
@@ -159,6 +160,7 @@ class StepDataset(Dataset[StepData]):
             readouts=sum(q.label is not None for item in items for q in item.questions),
             pairs=sum(len(share.pairs) for share in shares),
             images=sum(len(item.sample.images) for item in items),
+            compared=sum(pair.text is not None for share in shares for pair in share.pairs),
             ranked=sum(
                 len({name for pair in pairs for name in (pair.first, pair.second)})
                 for share in shares
@@ -187,8 +189,11 @@ class StepDataset(Dataset[StepData]):
             batch.labeled.zero_()
         return batch
 
-    def _cost(self, items: Sequence[Item]) -> int:
-        """A stand-in for a unit's tokens that needs no tokenizer: characters, and a prefix per image."""
+    def _cost(self, items: Sequence[Item], pairs: Sequence[Pair]) -> int:
+        """A stand-in for a unit's tokens that needs no tokenizer: characters, and a prefix per image; without
+        language its views."""
+        if isinstance(self.collate, ViewCollator):
+            return self.collate.views(len(items), pairs)
         text = sum(len(q.text) + len(q.answer or "") for item in items for q in item.questions)
         return text + 400 * sum(len(item.sample.images) for item in items)
 

@@ -28,7 +28,8 @@ class Order:
     Args:
         sources: per source its units.
         weights: per source its share of a step's images (blend), or of the steps (alternate).
-        batch_images: images of a step, on average: units are whole.
+        batch_images: images of a step, on average: units are whole. With "alternate" one number a source, or
+            one for all.
         seed: every permutation derives from it.
         mixture: "blend" puts every source into every step; "alternate" gives each step to one source.
         epochs: end after so many passes of the first source (the last step may be incomplete).
@@ -43,7 +44,7 @@ class Order:
         sources: Sequence[Sequence[Unit]],
         *,
         weights: Sequence[float],
-        batch_images: int,
+        batch_images: int | Sequence[int],
         seed: int,
         mixture: Literal["blend", "alternate"] = "blend",
         epochs: float | None = None,
@@ -60,15 +61,18 @@ class Order:
         self._share = [weight / sum(exact) for weight in exact]
         self._cycle = _cycle(self._share) if mixture == "alternate" else ()
         # Units per step of a source: images wanted, divided by the mean images of its units.
+        wanted = (
+            [batch_images] * len(self.sources) if isinstance(batch_images, int) else batch_images
+        )
         self._rate = [
-            self._wanted_images(number, batch_images) * len(images) / int(images.sum())
+            self._wanted_images(number, wanted[number]) * len(images) / int(images.sum())
             for number, images in enumerate(self._images)
         ]
         self._limit = None if epochs is None else max(1, round(epochs * len(self.sources[0])))
         if steps is None and self._limit is None:
             raise ValueError("order: expected `steps` or `epochs`")
         self.steps = steps if steps is not None else self._steps_until_limit()
-        self._refuse_empty_steps(batch_images)
+        self._refuse_empty_steps(min(wanted))
 
     def __len__(self) -> int:
         return self.steps

@@ -36,6 +36,10 @@ class RecipeData:
         asked = (q for source in self.train for sample in source.samples for q in sample.questions)
         return [text for q in asked for text in (q.text, q.answer) if text]
 
+    def comparison_texts(self) -> list[str]:
+        """The texts that compare training pairs."""
+        return [p.text for source in self.train for p in source.pairs if p.text is not None]
+
     def scored_datasets(self) -> list[str]:
         """Names of the training sources with score labels, in their order: one link each."""
         return [

@@ -41,7 +41,10 @@ _SAMPLES = pa.schema(
         ("questions", pa.string()),
     ]
 )
-_PAIRS = pa.schema([("first", pa.string()), ("second", pa.string()), ("probability", pa.float64())])
+_PAIRS = pa.schema(
+    [("first", pa.string()), ("second", pa.string()), ("probability", pa.float64()),
+     ("text", pa.string())]
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def write_source(folder: Path, source: Source) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
     try:
         _write_rows(temporary / "samples.arrow", _SAMPLES, map(_row, source.samples))
-        pairs = ((pair.first, pair.second, pair.probability) for pair in source.pairs)
+        pairs = ((pair.first, pair.second, pair.probability, pair.text) for pair in source.pairs)
         _write_rows(temporary / "pairs.arrow", _PAIRS, pairs)
         record = {
             "name": source.name,

@@ -42,7 +42,7 @@ class Units(Sequence[Unit]):
         members: rows of the samples of all units, one unit after the other.
         bounds: (U+1) int64 where a unit's members begin and end.
         pairs: (P, 2) int64 rows of the two samples of each pair, one unit after the other.
-        probabilities: (P) float64.
+        probabilities: (P) float64. texts: (P) what compares the two images in words, "" for nothing.
         pair_bounds: (U+1) int64 where a unit's pairs begin and end.
     """
 
@@ -55,12 +55,14 @@ class Units(Sequence[Unit]):
         bounds: np.ndarray,
         pairs: np.ndarray,
         probabilities: np.ndarray,
+        texts: np.ndarray,
         pair_bounds: np.ndarray,
     ) -> None:
         self.samples = samples
         self.images = images
         self._members, self._bounds = members, bounds
         self._pairs, self._probabilities, self._pair_bounds = pairs, probabilities, pair_bounds
+        self._texts = texts
 
     def __len__(self) -> int:
         return len(self.images)
@@ -78,8 +80,10 @@ class Units(Sequence[Unit]):
         inside = slice(self._pair_bounds[number], self._pair_bounds[number + 1])
         ends, odds = self._pairs[inside].tolist(), self._probabilities[inside].tolist()
         pairs = (
-            Pair(found[first].id, found[second].id, probability)
-            for (first, second), probability in zip(ends, odds, strict=True)
+            Pair(found[first].id, found[second].id, probability, text or None)
+            for (first, second), probability, text in zip(
+                ends, odds, self._texts[inside].tolist(), strict=True
+            )
         )
         return Unit(tuple(found.values()), tuple(pairs))
 
@@ -126,6 +130,8 @@ def units(source: Source) -> Units:
     pair_homes = homes[ends[:, 0]]
     for place in np.flatnonzero(pair_homes != homes[ends[:, 1]])[:1]:
         raise _apart(source, source.pairs[place])
+    # An array of text, and not of objects: those would be copied into every loader process.
+    texts = np.array([pair.text or "" for pair in source.pairs], dtype=np.str_)
     order = np.argsort(pair_homes, kind="stable")
     probabilities = np.array([pair.probability for pair in source.pairs], dtype=np.float64)
     return Units(
@@ -135,6 +141,7 @@ def units(source: Source) -> Units:
         bounds=_bounds(homes, len(images)),
         pairs=ends[order],
         probabilities=probabilities[order],
+        texts=texts[order],
         pair_bounds=_bounds(pair_homes, len(images)),
     )
 

@@ -26,6 +26,7 @@ from artimuse.evaluation.phases.written import Write, WrittenPhase
 from artimuse.inference.critic import Answer, Critic
 from artimuse.inference.likelihood import TextLikelihood
 from artimuse.inference.scorer import Scorer
+from artimuse.inference.series import score_series
 from artimuse.inference.stream import answer_stream
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.records import OVERALL, Question, Sample, Source
@@ -57,7 +58,7 @@ class Answering:
     beside: a series scored with every image beside the others, where the model does that; None scores each
     alone.
     aspect: what stands for the overall score; None scores nothing. likelihood: None leaves critiques to their
-    texts.
+    texts. language: questions are answered in words; FGAesQ has none.
     """
 
     aspect: str | None
@@ -65,6 +66,7 @@ class Answering:
     write: Write
     likelihood: TextLikelihood | None = None
     beside: Callable[[Sequence[Sample]], BesideScores] | None = None
+    language: bool = True
 
 
 def model_answers(
@@ -81,7 +83,14 @@ def model_answers(
     batch = min(asking.batch_images, LIKELIHOOD_BATCH)
     texts = TextLikelihood(model, device=device, batch_images=batch) if likelihood else None
     aspect = overall_of(model.info.aspects)
-    return Answering(aspect, partial(answer_stream, scorer), write, texts)
+    return Answering(
+        aspect,
+        partial(answer_stream, scorer),
+        write,
+        texts,
+        beside=partial(score_series, scorer) if scorer.compares else None,
+        language=model.family.language,
+    )
 
 
 def overall_of(aspects: Sequence[str]) -> str | None:
@@ -110,13 +119,19 @@ def phases_of(
         source: of `asked_of`. config: that it was read by.
 
     Raises:
-        ConfigError: for a benchmark of scores or series and a model without a read-out.
+        ConfigError: for a benchmark of scores or series and a model without a read-out, and for one that
+            asks for words and a model without language.
     """
     images, aspect = Path(config.images), answering.aspect
     if aspect is None and _needs_scores(source):
         raise ConfigError(
             f"--benchmark {benchmark.name}: it asks for scores, and this model has no score read-out: choose "
             "a model that scores, or a benchmark of choices"
+        )
+    if not answering.language and _needs_words(source):
+        raise ConfigError(
+            f"--benchmark {benchmark.name}: it asks questions, and this model has no language: choose a model "
+            "that answers, or a benchmark of scores or series"
         )
     by_likelihood = choices == "likelihood"
     found: list[Phase] = [
@@ -142,6 +157,10 @@ def phases_of(
 def _needs_scores(source: Source) -> bool:
     asked = (q for sample in source.samples for q in sample.questions)
     return bool(source.pairs) or any(question.label is not None for question in asked)
+
+
+def _needs_words(source: Source) -> bool:
+    return any(q.kind != "score" for sample in source.samples for q in sample.questions)
 
 
 def _values(config: SourceConfig) -> Mapping[str, float]:

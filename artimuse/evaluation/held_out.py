@@ -18,26 +18,43 @@ from artimuse.evaluation.predictions import Kind, Prediction
 from artimuse.evaluation.results import compute_metrics, results_json, write_results
 from artimuse.evaluation.rows import choice_row, pair_rows, score_row
 from artimuse.inference.scorer import Answered
-from artimuse.records import OVERALL, Question, Sample, Source
+from artimuse.inference.series import SeriesScores, SeriesScoring, score_series
+from artimuse.records import OVERALL, Pair, Question, Sample, Source
 
 
 class Answers(Protocol):
     """What a `Scorer` does: the answers of items, in their order."""
 
     def answer(self, items: Sequence[Item]) -> Iterable[Answered]: ...
+    @property
+    def compares(self) -> bool: ...
+    def score_pairs(
+        self, samples: Sequence[Sample], pairs: Sequence[Pair]
+    ) -> list[tuple[float, float]]: ...
 
 
-def predict(scorer: Answers, sources: Sequence[Source], *, tau: float) -> list[Prediction]:
+def predict(
+    scorer: Answers, sources: Sequence[Source], *, tau: float, series: SeriesScoring = "pairs"
+) -> list[Prediction]:
     """Prediction rows of a model: labeled scores, annotated pairs, and choice questions.
 
     Args:
         tau: P(first better) = sigmoid((s_first - s_second) / tau), as the rank loss has it.
+        series: pairs are scored as each image is seen beside the other, by a model that compares; or "single",
+            from every image alone.
     """
+    together = series == "pairs" and scorer.compares
     rows: list[Prediction] = []
     for source in sources:
         # Longest first would be faster; the order of the file keeps batches, so scores,
         # reproducible.
-        items = [Item(sample, _asked(sample)) for sample in source.samples]
+        ranked = {name for pair in source.pairs for name in (pair.first, pair.second)}
+        # What is only ranked is not scored alone where it is scored beside the others.
+        items = [
+            Item(sample, _asked(sample))
+            for sample in source.samples
+            if not (together and sample.id in ranked and _labelled(sample) is None)
+        ]
         overall: dict[str, float] = {}
         for answered in scorer.answer([item for item in items if item.questions]):
             sample = answered.item.sample
@@ -52,7 +69,12 @@ def predict(scorer: Answers, sources: Sequence[Source], *, tau: float) -> list[P
                         overall[sample.id] = score
                     if question.label is not None:
                         rows.append(score_row(sample, question, score, spread))
-        rows += _pairs(source, overall, tau)
+        beside = None
+        if together:
+            # All of a series, also what no pair was annotated of: it is a partner of the others.
+            known = {sample.series for sample in source.samples if sample.id in ranked}
+            beside = score_series(scorer, [s for s in source.samples if s.series in known])
+        rows += _pairs(source, overall, tau, beside)
     return rows
 
 
@@ -142,8 +164,13 @@ def _labelled(sample: Sample) -> Question | None:
     return next((question for question in asked if question.label is not None), None)
 
 
-def _pairs(source: Source, overall: Mapping[str, float], tau: float) -> Iterable[Prediction]:
+def _pairs(
+    source: Source, overall: Mapping[str, float], tau: float, beside: SeriesScores | None = None
+) -> Iterable[Prediction]:
+    """beside: pairs that were scored as such; without it a pair has its images' own scores."""
     paired = {image for pair in source.pairs for image in (pair.first, pair.second)}
     samples = {sample.id: sample for sample in source.samples if sample.id in paired}
+    if beside is not None:
+        return pair_rows(source.pairs, samples, beside.pairs, tau=tau, own=beside.images)
     scores = {(p.first, p.second): (overall[p.first], overall[p.second]) for p in source.pairs}
     return pair_rows(source.pairs, samples, scores, tau=tau)

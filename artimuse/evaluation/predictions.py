@@ -10,8 +10,9 @@
     {"kind": "critique", "id": "1.jpg#Overall Gestalt", "label": 1.31, "prediction": 1.52}
     {"kind": "sentiment", "id": "1.jpg", "label": 46.2, "prediction": 61.0}
 
-score: label and prediction on 0-100. pair: P(first better). rank: an image of a series, by anything that is
-higher for the better image. choice: the mark of an option; a prediction of null did not parse, a label of
+score: label and prediction on 0-100. pair: P(first better); `scores` are its own, and `image_scores` the two
+images' over all pairs of their series, where a model scores pairs. rank: an image of a series, by anything that
+is higher for the better image. choice: the mark of an option; a prediction of null did not parse, a label of
 null is kept by the benchmark's authors. text: what was written, beside an expert's text where there is one.
 critique: bits per character of the expert's text and, as prediction, of another image's. sentiment: what the
 model scored, and how good the critique that it wrote makes the image, on 0-100.
@@ -60,6 +61,7 @@ class Prediction(TypedDict):
     raters: NotRequired[int | None]
     spread: NotRequired[float | None]
     scores: NotRequired[Sequence[float]]
+    image_scores: NotRequired[Sequence[float]]
     options: NotRequired[Sequence[str]]
     texts: NotRequired[Sequence[str]]
     question: NotRequired[str]
@@ -129,9 +131,9 @@ def _pair(row: Prediction) -> str:
             return f"expected as {name} P(first better) in [0, 1], found {value!r}"
     if "|" not in row["id"]:
         return "expected an id of the form 'first|second'"
-    scores = row.get("scores")
-    if scores is not None and (len(scores) != 2 or not all(map(_finite, scores))):
-        return f"expected `scores` to be two finite numbers, found {scores!r}"
+    for name, scores in (("scores", row.get("scores")), ("image_scores", row.get("image_scores"))):
+        if scores is not None and (len(scores) != 2 or not all(map(_finite, scores))):
+            return f"expected `{name}` to be two finite numbers, found {scores!r}"
     return ""
 
 

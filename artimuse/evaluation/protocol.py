@@ -13,6 +13,7 @@ from artimuse.evaluation.benchmarks.spec import Benchmark
 from artimuse.evaluation.given import file_sha256
 from artimuse.evaluation.training_relation import Relation, run_folder_of
 from artimuse.inference.provenance import describe_model, record_of, versions
+from artimuse.inference.series import SeriesScoring
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.records import Source
 
@@ -28,8 +29,14 @@ def made_by(
         "split_sha256": split["sha256"],
         "choices_read_by": asking.choices,
         "max_new_tokens": asking.max_new_tokens,
+        "series_scores": series_scores(model),
     }
     return record_of(model, folder, same)
+
+
+def series_scores(model: AestheticModel) -> SeriesScoring:
+    """Whether an image of a series is scored beside each of the others ("pairs"), or alone."""
+    return "pairs" if not model.family.language and model.family.compares else "single"
 
 
 def given_by(
@@ -70,6 +77,7 @@ def protocol_of(
         "aspect": overall_of(same.get("aspects") or ()),
         "choices_read_by": same.get("choices_read_by"),
         "max_new_tokens": same.get("max_new_tokens"),
+        "series_scores": same.get("series_scores"),
         "images": None if images is None else str(images),
         "split": split,
         "training": relation.as_json(),

@@ -13,6 +13,7 @@ from artimuse.data.recipe import RecipeData
 from artimuse.evaluation.held_out import expected, predict, predict_pixels, save_results
 from artimuse.evaluation.prediction_file import PREDICTIONS, read_predictions, write_predictions
 from artimuse.evaluation.predictions import Prediction
+from artimuse.evaluation.protocol import series_scores
 from artimuse.evaluation.results import chance_levels
 from artimuse.evaluation.table import table
 from artimuse.inference.critic import Critic
@@ -73,7 +74,8 @@ class RecipeEvaluation:
             rows,
             benchmark="held-out data of the recipe",
             protocol=protocol | {"read_out": model.info.readout_kind, "prompt": model.info.prompt,
-                                 "preprocessing": model.family.preprocessing()},
+                                 "preprocessing": model.family.preprocessing(),
+                                 "series_scores": self._series_scores(model)},
             n_expected=n_expected,
             baselines=self._baselines(),
         )  # fmt: skip
@@ -84,9 +86,20 @@ class RecipeEvaluation:
             )
         return text + (self._critique(model) if self.config.evaluation.critique else "")
 
+    def _series_scores(self, model: AestheticModel) -> str:
+        """Whether an image of a series was scored alone, or beside each of the others."""
+        possible = series_scores(model)
+        return self.config.evaluation.series if possible == "pairs" else possible
+
     def _predict(self, model: AestheticModel) -> list[Prediction]:
         scorer = Scorer(model, device=self.device, batch_images=self.config.evaluation.batch_images)
-        return predict(scorer, self.data.held_out, tau=self.config.objective.tau)
+        settings = self.config
+        return predict(
+            scorer,
+            self.data.held_out,
+            tau=settings.objective.tau,
+            series=settings.evaluation.series,
+        )
 
     def _baselines(self) -> dict[str, Sequence[Prediction]]:
         wanted = self.config.evaluation.baselines

@@ -85,18 +85,19 @@ def text_row(
 def pair_rows(
     pairs: Sequence[Pair], samples: Mapping[str, Sample],
     scores: Mapping[tuple[str, str], tuple[float, float]],
-    *, tau: float, images: Path | None = None,
+    *, tau: float, images: Path | None = None, own: Mapping[str, float] | None = None,
 ) -> Iterator[Prediction]:  # fmt: skip
     """The rows of annotated pairs.
 
     Args:
         samples: by id. scores: of both images of a pair, by their ids. tau: P(first better) =
-            sigmoid((s_first - s_second) / tau), as the rank loss has it.
+            sigmoid((s_first - s_second) / tau), as the rank loss has it. own: of an image over all pairs of
+            its series, where a model scores pairs.
     """
     for pair in pairs:
         one, other = samples[pair.first], samples[pair.second]
         first, second = scores[pair.first, pair.second]
-        yield {
+        row: Prediction = {
             "kind": "pair",
             "id": f"{pair.first}|{pair.second}",
             "label": pair.probability,
@@ -107,6 +108,9 @@ def pair_rows(
             "category": one.category,
             "images": [shown(sample.images[0], images) for sample in (one, other)],
         }
+        if own is not None:
+            row["image_scores"] = [own[pair.first], own[pair.second]]
+        yield row
 
 
 def rank_row(sample: Sample, value: float, score: float, *, images: Path | None) -> Prediction:

@@ -22,7 +22,7 @@ from artimuse.evaluation.predictions import Prediction, aspect_of
 from artimuse.evaluation.sharing import Sharing
 from artimuse.inference.scorer import Answered, Scorer
 from artimuse.objectives.joint import Objective
-from artimuse.records import DataError, Source
+from artimuse.records import DataError, Pair, Sample, Source
 
 
 class Validation:
@@ -65,7 +65,15 @@ class Validation:
                 model, device=self.device, batch_images=self.config.evaluation.batch_images
             )
             answers = _Shared(scorer, self.sharing)
-            return values(predict(answers, self.sources, tau=self.config.objective.tau))
+            settings = self.config
+            return values(
+                predict(
+                    answers,
+                    self.sources,
+                    tau=settings.objective.tau,
+                    series=settings.evaluation.series,
+                )
+            )
         finally:
             model.train(training)
 
@@ -107,6 +115,24 @@ class _Shared:
         found = dict(self.sharing.gather(sent))
         for place, item in enumerate(items):
             yield replace(found[place], item=item)
+
+    @property
+    def compares(self) -> bool:
+        return self.scorer.compares
+
+    def score_pairs(
+        self, samples: Sequence[Sample], pairs: Sequence[Pair]
+    ) -> list[tuple[float, float]]:
+        size = max(1, self.scorer.batch_images // 2)
+        starts = range(0, len(pairs), size)
+        places = [
+            place
+            for number in self.sharing.own(len(starts))
+            for place in range(starts[number], min(starts[number] + size, len(pairs)))
+        ]
+        own = self.scorer.score_pairs(samples, [pairs[place] for place in places])
+        found = dict(self.sharing.gather(list(zip(places, own, strict=True))))
+        return [found[place] for place in range(len(pairs))]
 
 
 def values(rows: Iterable[Prediction]) -> dict[str, float]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias, overload
@@ -27,12 +28,14 @@ from artimuse.inference.asked import MAX_NEW_TOKENS
 from artimuse.inference.critic import Critic
 from artimuse.inference.device import pick_device, pick_dtype
 from artimuse.inference.scorer import Scorer
+from artimuse.inference.series import SeriesScoring, score_series
 from artimuse.inference.stream import Broken, score_stream
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import model_folder
 from artimuse.models.folder import load_model
 from artimuse.models.info import ModelInfo
 from artimuse.prompts import ATTRIBUTES, protocol
+from artimuse.records import Sample
 
 Questions: TypeAlias = list[str] | tuple[str, ...]
 
@@ -62,12 +65,14 @@ class Ranking:
     """A series of N images, best first.
 
     order: (N) places in the series that was given. scores: (N) in that order. ahead: (N-1) P(better) of each
-    image against the next one: sigmoid((S_a - S_b) / tau).
+    image against the next one: sigmoid((S_a - S_b) / tau), with S(a|b) and S(b|a) where pairs have scores of
+    their own. scored: whether each image was scored alone ("single"), or beside the others ("pairs").
     """
 
     order: tuple[int, ...]
     scores: tuple[Score, ...]
     ahead: tuple[float, ...]
+    scored: SeriesScoring = "single"
 
 
 class Model:
@@ -154,21 +159,52 @@ class Model:
         answers = self.ask(image, questions, max_new_tokens=max_new_tokens)
         return dict(zip(ATTRIBUTES, answers, strict=True))
 
-    def rank(self, images: Iterable[ImageSource]) -> Ranking:
+    def rank(self, images: Iterable[ImageSource], *, series: SeriesScoring = "pairs") -> Ranking:
         """Order a series by score, best first; of equal scores the earlier image comes first.
+
+        Args:
+            series: a model that compares (FGAesQ) scores every image beside each of the others, and its score
+                is the mean; "single" scores each alone, as all other models do.
 
         Raises:
             ImageError: for an image that cannot be read.
             ValueError: for a model without a score read-out.
         """
-        scores = self.score(list(images))
+        given = list(images)
+        together = series == "pairs" and self._scorer.compares and len(given) > 1
+        beside = self._beside(given) if together else None
+        scores = beside[0] if beside else self.score(given)
         order = sorted(range(len(scores)), key=lambda place: -scores[place].value)
         best_first = [scores[place] for place in order]
-        ahead = [
-            1 / (1 + math.exp((second.value - first.value) / TAU))
-            for first, second in pairwise(best_first)
+        differences = [
+            beside[1][a, b] if beside else scores[a].value - scores[b].value
+            for a, b in pairwise(order)
         ]
-        return Ranking(tuple(order), tuple(best_first), tuple(ahead))
+        ahead = [1 / (1 + math.exp(-difference / TAU)) for difference in differences]
+        return Ranking(
+            tuple(order), tuple(best_first), tuple(ahead), "pairs" if together else "single"
+        )
+
+    def _beside(
+        self, images: list[ImageSource]
+    ) -> tuple[list[Score], dict[tuple[int, int], float]]:
+        """Each image as it is scored beside the others, in the overall aspect alone; and S(a|b) - S(b|a) of
+        every two places."""
+        aspect = self.info.aspects[0]
+        # An image may be there twice.
+        seen: Counter[str] = Counter()
+        samples: list[Sample] = []
+        for image in images:
+            sample = self._scorer.score_item(image).sample
+            seen[sample.id] += 1
+            samples.append(replace(sample, id=f"{sample.id}#{seen[sample.id]}", series=""))
+        found = score_series(self._scorer, samples)
+        values = [found.images[sample.id] for sample in samples]
+        place = {sample.id: number for number, sample in enumerate(samples)}
+        differences = {
+            (place[a], place[b]): scores[0] - scores[1] for (a, b), scores in found.pairs.items()
+        }
+        return [Score(v, None, {aspect: v}, {aspect: None}) for v in values], differences
 
     def _scores(self, images: list[ImageSource]) -> list[Score]:
         found: list[Score] = []

@@ -55,6 +55,10 @@ class Critic:
         """As `answer`, and says of each answer whether it was cut off."""
         if not questions:
             return []
+        if not self.family.language:
+            raise ValueError(
+                f"a {self.family.name} model has no language: it scores and ranks, and answers nothing"
+            )
         picture = read_image(image)
         tokens = [self.family.image_tokens(picture.size)]
         prompts = [self.family.prompt_ids(question, tokens) for question in questions]

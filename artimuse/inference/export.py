@@ -128,9 +128,10 @@ def _write(model: AestheticModel, destination: Path) -> None:
     temporary = destination.with_name(f".{destination.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     save_model(model, temporary)
-    settings = model.family.processor_settings(model.backbone.config)
-    text = json.dumps(settings, indent=2)
-    (temporary / PROCESSOR_FILE).write_text(text + "\n", encoding="utf-8")
+    if model.family.language:
+        settings = model.family.processor_settings(model.backbone.config)
+        text = json.dumps(settings, indent=2)
+        (temporary / PROCESSOR_FILE).write_text(text + "\n", encoding="utf-8")
     if destination.exists():
         destination.rmdir()
     temporary.rename(destination)

@@ -40,6 +40,10 @@ class TextLikelihood:
         device: torch.device | str | None = None,
         batch_images: int = 2,
     ) -> None:
+        if not model.family.language:
+            raise ValueError(
+                f"a {model.family.name} model has no language: it scores and ranks, and no text is likely to it"
+            )
         self.device = pick_device(device)
         self.model = model.to(self.device).eval()
         self.batch_images = batch_images

@@ -15,13 +15,14 @@ from typing import Any
 import torch
 
 from artimuse.batch import Batch, Outputs
-from artimuse.data.collate import Collator, Item
+from artimuse.data.collate import Item
 from artimuse.data.images import ImageSource, name_of
+from artimuse.data.views import collator
 from artimuse.inference.choices import branches, chances
 from artimuse.inference.device import pick_device
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.prompts import protocol
-from artimuse.records import Question, Sample
+from artimuse.records import Pair, Question, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Scorer:
         self.model = model.to(self.device).eval()
         self.batch_images = batch_images
         info = model.info
-        self.collate = Collator(
+        self.collate = collator(
             model.family,
             protocol=protocol(info.prompt),
             aspects=info.aspects,
@@ -106,6 +107,35 @@ class Scorer:
         return Ready(
             tuple(items), self.collate([_askable(item, self.model.family) for item in items])
         )
+
+    @property
+    def compares(self) -> bool:
+        """Whether the model scores an image as seen beside a partner (FGAesQ's DiffToken)."""
+        return not self.model.family.language and self.model.family.compares
+
+    def score_pairs(
+        self, samples: Sequence[Sample], pairs: Sequence[Pair]
+    ) -> list[tuple[float, float]]:
+        """S(x|y) and S(y|x) of pairs among samples, 0-100, in the order of the pairs.
+
+        Raises:
+            ImageError: for an image that cannot be read.
+        """
+        overall = (Question("score", aspect=self.model.info.aspects[0]),)
+        items = {sample.id: Item(sample, overall) for sample in samples}
+        found: list[tuple[float, float]] = []
+        size = max(1, self.batch_images // 2)
+        for start in range(0, len(pairs), size):
+            part = pairs[start : start + size]
+            ends = dict.fromkeys(name for pair in part for name in (pair.first, pair.second))
+            batch = self.collate([items[name] for name in ends], part)
+            with torch.inference_mode():
+                outputs = self.model(batch.to(self.device))
+            scores = outputs.pair_scores
+            if scores is None:
+                scores = outputs.scores[batch.pairs.to(self.device)]
+            found += [(first, second) for first, second in scores.float().cpu().tolist()]
+        return found
 
     def answer_ready(self, ready: Ready) -> Iterator[Answered]:
         """Yield the answers of one batch, in the order of its items."""

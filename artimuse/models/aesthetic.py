@@ -65,6 +65,18 @@ class AestheticModel(nn.Module):
         # hidden[index] would then depend on the order of threads.
         text_logits = self.transformers_model.lm_head(hidden.index_select(0, batch.supervised))
         read = self.read_out(hidden.index_select(0, batch.readouts), batch.aspect)
+        return self.outputs(read, batch, text_logits=text_logits)
+
+    def outputs(
+        self,
+        read: Reading,
+        batch: Batch,
+        *,
+        text_logits: Tensor,
+        pair_scores: Tensor | None = None,
+        agreement: Tensor | None = None,
+    ) -> Outputs:
+        """The reading of Q read-outs, and what it is on each data set's own scale."""
         linked, linked_spreads, linked_values = read.scores, read.spreads, None
         if self.links is not None:
             linked = self.links(linked, batch.dataset)
@@ -79,6 +91,8 @@ class AestheticModel(nn.Module):
             linked_spreads=linked_spreads,
             bins=read.bins,
             linked_values=linked_values,
+            pair_scores=pair_scores,
+            agreement=agreement,
         )
 
     def hidden_states(self, batch: Batch) -> Tensor:

@@ -16,8 +16,6 @@ from artimuse.models.base import base_folder
 from artimuse.models.folder import (
     assemble,
     is_model_folder,
-    load_backbone,
-    load_family,
     load_model,
     read_info,
 )
@@ -27,6 +25,7 @@ from artimuse.models.lora import add_lora, merge_adapter, require_same_settings,
 from artimuse.models.parts import Tuning
 from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family, scratch_model
+from artimuse.models.stock import load_backbone, load_family
 from artimuse.models.weight_files import weights_sha256
 from artimuse.prompts import PromptProtocol, protocol
 
@@ -78,9 +77,17 @@ def make_trainable(config: ModelConfig, model: AestheticModel, *, seed: int) -> 
 
 def _tune(config: ModelConfig, model: AestheticModel, *, seed: int) -> Tuning:
     """Put adapters on the backbone where asked and not there yet, and freeze what is not trained."""
+    if config.text_tower is not None and model.family.language:
+        raise ConfigError(
+            f"model.text_tower: of FGAesQ, and without effect on {model.family.name}: leave it out"
+        )
     if isinstance(model.backbone, PeftModel):
         return tuning_of(model.backbone, model.family)
     tuning = Tuning.of(config)
+    if config.tuning == "lora" and not model.family.language:
+        raise ConfigError(
+            f"model.tuning: 'lora' adapts a language model, and {model.family.name} has none: expected full"
+        )
     if config.tuning == "lora":
         model.backbone = add_lora(
             model.backbone,
@@ -117,6 +124,8 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
         folder = base_folder(config.base, weights=False)
         backbone = AutoConfig.from_pretrained(folder)
         family = load_family(folder, backbone, wording, info.images)
+    if not family.language:
+        return family, None
     return family, getattr(backbone.get_text_config(), "max_position_embeddings", None)
 
 

@@ -2,7 +2,7 @@
 
     config.json, model.safetensors              fully tuned
     adapter_config.json, adapter_model.safetensors    LoRA, in PEFT's own files
-    readout.safetensors                         read-out and links, float32
+    readout.safetensors                         read-out and links (FGAesQ: and token embeddings), float32
     artimuse.json                               family, base, read-out, aspects, prompts, scale, preprocessing
     tokenizer and image processor               under their stock class names
 
@@ -12,8 +12,6 @@ Safetensors only. Saving reads back and compares; loading gives the same scores 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,27 +21,25 @@ from huggingface_hub import save_torch_state_dict
 from peft import PeftModel
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.core_model_loading import revert_weight_conversion
-from transformers.utils import logging as transformers_logging
 
 from artimuse.config import ImagesConfig, ReadoutConfig
 from artimuse.config.tuning import Quantization
 from artimuse.models.adapter import ADAPTER_FILE, adapter_state, attach_adapter
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder, model_folder
-from artimuse.models.families import FAMILIES, ChatFamily
+from artimuse.models.families import ChatFamily, FGAesQFamily
+from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.info import ModelInfo
-from artimuse.models.quantization import keep_packing, quantization_config
 from artimuse.models.readouts import ScoreLinks, WordsReadout, build_readout, words_of
+from artimuse.models.stock import load_backbone, load_family
 from artimuse.models.weight_files import (
     compare_written,
-    incomplete,
     present,
     require_whole,
     weights_sha256,
 )
-from artimuse.prompts import PromptProtocol, protocol
+from artimuse.prompts import protocol
 
 INFO_FILE, READOUT_FILE = "artimuse.json", "readout.safetensors"
 FORMAT_VERSION = 2
@@ -61,8 +57,7 @@ def save_model(model: AestheticModel, folder: Path) -> None:
         model.backbone.save_pretrained(str(folder), save_embedding_layers=False)
     else:
         _save_plain(model.backbone, folder)
-    model.family.tokenizer.save_pretrained(folder)
-    model.family.image_processor.save_pretrained(folder)
+    model.family.save(folder)
     state = head_state(model)
     if state:
         save_file(state, folder / READOUT_FILE)
@@ -81,7 +76,8 @@ def _save_plain(backbone: Any, folder: Path) -> None:
     backbone.config.architectures = [type(backbone).__name__]
     backbone.config.dtype = backbone.dtype
     backbone.config.save_pretrained(folder)
-    backbone.generation_config.save_pretrained(folder)
+    if getattr(backbone, "generation_config", None) is not None:
+        backbone.generation_config.save_pretrained(folder)
     for stale in folder.glob("model*.safetensors*"):
         stale.unlink()
     save_torch_state_dict(_names_on_disk(backbone), folder, metadata={"format": "pt"})
@@ -92,7 +88,7 @@ def _names_on_disk(backbone: Any) -> dict[str, torch.Tensor]:
     return revert_weight_conversion(backbone, state)
 
 
-def write_info(folder: Path, info: ModelInfo, family: ChatFamily) -> None:
+def write_info(folder: Path, info: ModelInfo, family: ChatFamily | FGAesQFamily) -> None:
     """artimuse.json: what `read_info` reads, and what the family and the protocol say."""
     record = {
         "format_version": FORMAT_VERSION,
@@ -155,21 +151,33 @@ def assemble(backbone: Any, family: Any, info: ModelInfo, *, seed: int = 0) -> A
         ValueError: for words of a `tokens` or `levels` read-out that the vocabulary does not hold, and for
             tokens that were added to it.
     """
-    _require_known_tokens(backbone, family)
+    if family.language:
+        _require_known_tokens(backbone, family)
     readout = None
     if info.readout is not None:
-        head = backbone.get_output_embeddings()
+        head = backbone.get_output_embeddings() if family.language else None
+        if head is None and words_of(info.readout):
+            raise ValueError(
+                f"model.readout.kind: {info.readout.kind!r} reads words of a vocabulary, and a {family.name} "
+                "model has none: expected bins or regression"
+            )
         readout = build_readout(
             info.readout,
-            hidden=backbone.config.get_text_config().hidden_size,
+            hidden=hidden_size(backbone.config, family),
             aspects=len(info.aspects),
             seed=seed,
-            bias=head.bias is not None,
+            bias=head is not None and head.bias is not None,
         )
-        if isinstance(readout, WordsReadout):
+        if isinstance(readout, WordsReadout) and head is not None:
             readout.start_from(head, family.word_ids(words_of(info.readout)))
     links = ScoreLinks(len(info.datasets)) if info.datasets else None
-    return AestheticModel(backbone, family, readout, links, info)
+    kind = AestheticModel if family.language else FGAesQModel
+    return kind(backbone, family, readout, links, info)
+
+
+def hidden_size(config: Any, family: Any) -> int:
+    """Width of what the read-out reads."""
+    return config.get_text_config().hidden_size if family.language else config.projection_dim
 
 
 def _require_known_tokens(backbone: Any, family: Any) -> None:
@@ -181,107 +189,6 @@ def _require_known_tokens(backbone: Any, family: Any) -> None:
             f"embeddings {rows} rows: tokens were added; expected embeddings that hold them already "
             "(resize and save the base first)"
         )
-
-
-def load_backbone(
-    source: str | Path, dtype: torch.dtype, quantization: Quantization = "none"
-) -> Any:
-    """A transformers image-text-to-text model from a folder or hub id, safetensors only.
-
-    Raises:
-        ConfigError: for a base that is not there, or a quantisation whose package is not installed.
-        ValueError: when weights are missing; transformers would draw them at random.
-    """
-    folder = base_folder(source)
-    require_whole(folder)
-    options: dict[str, Any] = {}
-    if quantization != "none":
-        kind = AutoConfig.from_pretrained(folder).model_type
-        options["quantization_config"] = quantization_config(
-            quantization, known_family(kind, source), dtype
-        )
-    transformers_logging.disable_progress_bar()
-    # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
-    # follows the checkpoint.
-    loaded: Any = AutoModelForImageTextToText.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation="sdpa",
-        use_safetensors=True,
-        output_loading_info=True,
-        **options,
-    )
-    backbone, report = loaded
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise ValueError(incomplete(source, missing))
-    keep_packing(backbone)
-    return backbone
-
-
-def load_family(
-    source: str | Path, config: Any, protocol: PromptProtocol, images: ImagesConfig | None = None
-) -> ChatFamily:
-    """The family of a transformers configuration, with tokenizer and PIL image processor of a folder or hub
-    id.
-
-    Raises:
-        ValueError: for an architecture that this project does not know, or files that are not its own.
-    """
-    kind = config.model_type
-    known = known_family(kind, source)
-    _only_full_attention(config, source)
-    folder = base_folder(source, weights=False)
-    with _told_of(folder, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    if tokenizer.chat_template is None:
-        tokenizer.chat_template = _processor_template(folder)
-    with _told_of(folder, "image processor"):
-        image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    return known.from_config(tokenizer, image_processor, config, protocol=protocol, images=images)
-
-
-@contextmanager
-def _told_of(folder: Path, part: str) -> Iterator[None]:
-    """transformers' errors about files that are absent or damaged, with their folder."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise ValueError(
-            f"{folder}: its {part} cannot be loaded: {error}\n  expected the files of a whole model folder: "
-            "copy the folder again"
-        ) from error
-
-
-def known_family(kind: str, source: str | Path) -> Any:
-    """The family class of transformers' `model_type`."""
-    if kind not in FAMILIES:
-        raise ValueError(
-            f"{source}: model_type {kind!r}: expected one of {', '.join(sorted(FAMILIES))}"
-        )
-    return FAMILIES[kind]
-
-
-def _only_full_attention(config: Any, source: str | Path) -> None:
-    """Raise ValueError for sliding windows, which a tree's mask would widen without a word."""
-    kinds = set(getattr(config.get_text_config(), "layer_types", None) or ()) - {"full_attention"}
-    if kinds:
-        raise ValueError(
-            f"{source}: expected layers of full attention, found {', '.join(sorted(kinds))}: "
-            "the token tree needs full attention"
-        )
-
-
-def _processor_template(folder: Path) -> str:
-    """The chat template that a processor has and its tokenizer has not (llava-hf)."""
-    for name in ("chat_template.jinja", "chat_template.json"):
-        if (folder / name).is_file():
-            text = (folder / name).read_text(encoding="utf-8")
-            return text if name.endswith(".jinja") else json.loads(text)["chat_template"]
-    raise ValueError(
-        f"{folder}: expected a chat template (chat_template.jinja, chat_template.json, or in "
-        "tokenizer_config.json), found none"
-    )
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -318,6 +225,7 @@ def _info(record: dict[str, Any], path: Path) -> ModelInfo:
         datasets=tuple(record["datasets"]),
         prompt=record["prompt"],
         images=ImagesConfig(**record["images"]),
+        align=record.get("align"),
         quantization=record["quantization"],
     )
 
@@ -351,11 +259,11 @@ def check_base(info: ModelInfo, folder: Path) -> None:
 
 
 def head_state(model: AestheticModel) -> dict[str, torch.Tensor]:
-    """The read-out and links as float32 tensors by name."""
+    """The read-out, links and FGAesQ's token embeddings as float32 tensors by name."""
     return {
         name: tensor.detach().float().cpu().contiguous()
         for name, tensor in model.state_dict().items()
-        if name.startswith(("readout.", "links."))
+        if name.startswith(("readout.", "links.", "tokens."))
     }
 
 

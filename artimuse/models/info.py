@@ -16,7 +16,7 @@ class ModelInfo:
     where it is a folder. readout: None for a model that only answers, which has no aspects. aspects: what the
     read-out scores, in its order. datasets: in the order of the links, empty without links. prompt: name of
     the prompt protocol. quantization: of an adapter's base. images: how an image is brought to the model's
-    size.
+    size. align: of FGAesQ, what became of `objective.align`, the term that compares pairs with texts.
     """
 
     base: str | None
@@ -28,6 +28,7 @@ class ModelInfo:
     prompt: str
     quantization: Quantization = "none"
     images: ImagesConfig = field(default_factory=ImagesConfig)
+    align: str | None = None
 
     @property
     def readout_kind(self) -> str | None:

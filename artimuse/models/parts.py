@@ -1,7 +1,8 @@
 """The parts of a model, and how each is trained.
 
-vision, projector, language, head (lm_head), read-out, links: told apart by module names, of which the
-longest match wins, as Qwen-VL's projector lies inside its vision module (`visual.merger`).
+vision, projector, language, head (lm_head), read-out, links, tokens (FGAesQ's embeddings): told apart by
+module names, of which the longest match wins, as Qwen-VL's projector lies inside its vision module
+(`visual.merger`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ from torch import nn
 from artimuse.config import ModelConfig
 from artimuse.config.tuning import PartTuning
 
-Part = Literal["vision", "projector", "language", "head", "read-out", "links", "other"]
+Part = Literal[
+    "vision",
+    "projector",
+    "language",
+    "head",
+    "read-out",
+    "links",
+    "tokens",
+    "text encoder",
+    "other",
+]
 
 # What PEFT puts into the names of fully trained modules, and where it keeps what they were before.
 _WRAPPED, _ORIGINAL = ".modules_to_save.default", ".original_module"
@@ -26,6 +37,8 @@ _OWN_NAMES: list[tuple[str, Part]] = [
     ("lm_head", "head"),
     ("readout", "read-out"),
     ("links", "links"),
+    ("tokens", "tokens"),
+    ("text_tower", "text encoder"),
 ]
 
 

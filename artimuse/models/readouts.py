@@ -59,7 +59,11 @@ class BinsReadout(nn.Module):
     def __init__(self, hidden: int, aspects: int, config: ReadoutConfig) -> None:
         super().__init__()
         self.aspects, self.bins = aspects, config.bins
-        self.mlp = _mlp(hidden, config.hidden, aspects * config.bins)
+        outputs = aspects * config.bins
+        if config.head == "fgaesq":
+            self.mlp = _fgaesq_head(hidden, outputs)
+        else:
+            self.mlp = _mlp(hidden, config.hidden, outputs)
 
     def forward(self, hidden: Tensor, aspect: Tensor) -> Reading:
         logits = self.mlp(hidden).view(-1, self.aspects, self.bins)
@@ -168,3 +172,12 @@ def _mlp(hidden: int, width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.LayerNorm(hidden), nn.Linear(hidden, width), nn.GELU(), nn.Linear(width, outputs)
     )
+
+
+def _fgaesq_head(hidden: int, outputs: int) -> nn.Sequential:
+    """The head of FGAesQ's published weights (arXiv 2603.03907)."""
+    return nn.Sequential(
+        nn.Linear(hidden, 256), nn.ReLU(), nn.Dropout(0.2),
+        nn.Linear(256, 64), nn.ReLU(), nn.Dropout(0.1),
+        nn.Linear(64, outputs),
+    )  # fmt: skip

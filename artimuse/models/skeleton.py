@@ -20,16 +20,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig
 
 from artimuse.config import ModelConfig
 from artimuse.models.adapter import adapter_without_weights
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.build import make_trainable, model_info
-from artimuse.models.folder import assemble, is_model_folder, load_family, read_info
+from artimuse.models.folder import assemble, is_model_folder, read_info
 from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family
+from artimuse.models.stock import from_config, load_family
 from artimuse.prompts import protocol
 
 
@@ -61,7 +62,7 @@ def skeleton(
         family = load_family(adapter or folder, architecture, protocol(info.prompt), info.images)
     with torch.device("meta"):
         # transformers changes the sub-configurations that it is given.
-        backbone: Any = AutoModelForImageTextToText.from_config(
+        backbone: Any = from_config(
             copy.deepcopy(architecture), dtype=dtype, attn_implementation="sdpa"
         )
         if adapter is not None and config.tuning == "lora":
@@ -122,7 +123,7 @@ def _fused_dropout(self: nn.Dropout, hidden: Tensor) -> Tensor:
 
 def _index_by_rows(model: Any) -> None:
     """Qwen3-VL adds visual features where a mask says so; how many rows that is, a fake tensor must be told."""
-    language = model.model.language_model
+    language: Any = getattr(getattr(model, "model", None), "language_model", None)
     if hasattr(language, "_deepstack_process"):
         language._deepstack_process = MethodType(_add_at_rows, language)
 

@@ -1,4 +1,4 @@
-"""The joint objective: text, score and rank losses as one scalar.
+"""The joint objective: text, score, rank and align losses as one scalar.
 
     objective = Objective(config.objective)
     losses = objective(model(batch), batch, counts, scale=processes * accumulation)
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from artimuse.batch import Batch, Counts, Outputs
 from artimuse.config.objective import ObjectiveConfig
+from artimuse.objectives.align import align_loss
 from artimuse.objectives.rank import rank_count, rank_loss
 from artimuse.objectives.score import SCORE_LOSSES, SPREAD_WEIGHT, spread_loss
 from artimuse.objectives.text import text_loss
@@ -29,7 +30,7 @@ class Losses:
     """What one micro-batch adds to its step's loss; all scalars, float32.
 
     total: what to call backward on: weighted, and times `scale`.
-    text, score, rank: local sum / global count, detached, neither weighted nor scaled: summed over
+    text, score, rank, align: local sum / global count, detached, neither weighted nor scaled: summed over
         the micro-batches and processes of a step they are the step's losses (0 for a part that is
         off).
     """
@@ -38,10 +39,11 @@ class Losses:
     text: Tensor
     score: Tensor
     rank: Tensor
+    align: Tensor
 
 
 class Objective:
-    """total = scale * (text * w + score * w + rank * w), each a local sum / global count."""
+    """total = scale * (text * w + score * w + rank * w + align * w), each a local sum / global count."""
 
     def __init__(self, config: ObjectiveConfig) -> None:
         self.config = config
@@ -73,11 +75,11 @@ class Objective:
 
         zero = connected_zero(
             outputs.scores, outputs.linked, outputs.spreads, outputs.bins, outputs.linked_values,
-            outputs.pair_scores,
+            outputs.pair_scores, outputs.agreement,
         )  # fmt: skip
         # The logits are tied in only where the text loss does not do it: their gradient is large.
         text = zero if with_text else zero + connected_zero(outputs.text_logits)
-        score = rank = spread = zero
+        score = rank = spread = align = zero
         if with_text:
             text = text + text_loss(outputs, batch)[0] / counts.tokens
         if with_score:
@@ -85,9 +87,12 @@ class Objective:
             spread = spread_loss(outputs, batch)[0] / counts.readouts
         if with_rank:
             rank = rank + self._rank_loss(outputs, batch, tau=c.tau)[0] / ranked
+        if c.align > 0 and counts.compared > 0:
+            align = align + align_loss(outputs)[0] / counts.compared
         # A part that is off weighs 0, and 0 times its zero keeps it connected.
-        total = scale * (c.text * text + c.score * score + c.rank * rank + SPREAD_WEIGHT * spread)
-        return Losses(total, text.detach(), score.detach(), rank.detach())
+        parts = c.text * text + c.score * score + c.rank * rank + c.align * align
+        total = scale * (parts + SPREAD_WEIGHT * spread)
+        return Losses(total, text.detach(), score.detach(), rank.detach(), align.detach())
 
 
 def connected_zero(*tensors: Tensor | None) -> Tensor:

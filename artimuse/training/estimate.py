@@ -28,6 +28,7 @@ from artimuse.data.collate import Item
 from artimuse.data.images import image_size
 from artimuse.data.loader import StepDataset
 from artimuse.data.tree import build_tree
+from artimuse.data.views import ViewCollator
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.parts import part_of
 from artimuse.objectives.text import text_loss
@@ -118,6 +119,11 @@ def sampled_trees(steps: StepDataset, wanted: int = TREES) -> list[SampledTree]:
 
 def _sampled(steps: StepDataset, item: Item) -> SampledTree:
     family = steps.collate.family
+    if isinstance(steps.collate, ViewCollator):
+        # An image alone; in a pair it is read once for every partner.
+        tokens = family.image_tokens((0, 0))
+        asked = len(item.questions)
+        return SampledTree(item, tokens, prefix=tokens, image=tokens, supervised=0, branches=asked)
     sizes = [image_size(path) for path in item.sample.images]
     image_tokens = [family.image_tokens(size) for size in sizes]
     asked = [steps.collate.conversation(question, image_tokens) for question in item.questions]
@@ -166,7 +172,7 @@ def memory_of(
         activation_bytes(model, steps, [tree.item] * number, bf16=bf16, text=text)
         for number in (few, 2 * few)
     )
-    per_image = (two - one) / (few * tree.images)
+    per_image = (two - one) / (few * tree.images) * views_per_image(steps)
     return Memory(
         weights=weight_bytes(model),
         gradients=gradients,
@@ -176,6 +182,22 @@ def memory_of(
         # torch's AdamW handles all weights of a group at once, and takes the square root of the moments.
         update=gradients,
     )
+
+
+def views_per_image(steps: StepDataset, wanted: int = 20) -> float:
+    """How often an image is read in the step of the run's own, of so many drawn ones, where it is read most.
+
+    1 for a model with language; without, an image of a pair is read once for every partner.
+    """
+    if not isinstance(steps.collate, ViewCollator):
+        return 1.0
+    random = np.random.default_rng([steps.seed, len(steps), 1])
+    found = 1.0
+    for step in random.integers(len(steps), size=wanted).tolist():
+        units = steps.units(step)
+        views = sum(steps.collate.views(len(unit.samples), unit.pairs) for unit in units)
+        found = max(found, views / sum(len(unit.samples) for unit in units))
+    return found
 
 
 def activation_bytes(

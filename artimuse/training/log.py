@@ -102,6 +102,7 @@ class RunLog:
             "text": f"{row['loss_text']:.3f}",
             "score": f"{row['loss_score']:.4f}",
             "rank": f"{row['loss_rank']:.3f}",
+            **({"align": f"{row['loss_align']:.3f}"} if "loss_align" in row else {}),
             "lr": f"{row['lr']:.2e}",
             "images/s": rate,
         }

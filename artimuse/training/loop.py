@@ -112,10 +112,12 @@ def _row(done: int, result: Any, counts: Any, lr: float, config: Config) -> dict
         "step": done,
         "loss": weights.text * result.text
         + weights.score * result.score
-        + weights.rank * result.rank,
+        + weights.rank * result.rank
+        + weights.align * result.align,
         "loss_text": result.text,
         "loss_score": result.score,
         "loss_rank": result.rank,
+        **({"loss_align": result.align} if weights.align else {}),
         "lr": lr,
         "grad_norm": result.grad_norm,
         "images": counts.images,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -25,17 +26,19 @@ from artimuse.data.checks.decode import check_images
 from artimuse.data.checks.leakage import find_leaks_undecoded
 from artimuse.data.checks.refusal import count_leaks, refuse_leaks, write_leaks
 from artimuse.data.checks.report.refusals import unknown_aspects
-from artimuse.data.collate import Collator
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
 from artimuse.data.recipe import RecipeData, draw_demo, load_sources, recipe_data
 from artimuse.data.units import units
+from artimuse.data.views import collator, no_language
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.build import build_model
+from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.folder import is_model_folder, read_info
 from artimuse.models.lora import tuning_of
 from artimuse.models.parts import trained_counts
+from artimuse.models.text_tower import attach_text_tower
 from artimuse.prompts import protocol
 from artimuse.records import DataError, Source
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
@@ -112,13 +115,26 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
         ConfigError: for a base, or settings of the model, that do not go together.
     """
     try:
-        return build_model(
+        model = build_model(
             config.model,
             texts=data.texts(),
             datasets=data.scored_datasets(),
             seed=config.run.seed,
             dtype=base_dtype(config.model, config.train),
         )
+        _refuse_questions(model, data)
+        compared, cut = data.comparison_texts(), 0
+        if config.objective.align and compared:
+            if not isinstance(model, FGAesQModel):
+                raise ConfigError(
+                    f"objective.align: a {model.family.name} model has no text encoder of its own to compare "
+                    "pairs with: expected 0, or a model of family fgaesq"
+                )
+            attach_text_tower(model, config.model, compared, seed=config.run.seed + 3)
+            cut = model.family.cut_texts(compared)
+        if isinstance(model, FGAesQModel):
+            model.info = replace(model.info, align=alignment(config, data, cut=cut))
+        return model
     # Of a file of the base, or a setting that the family or the vocabulary does not have: the user's to
     # put right, as a ConfigError is.
     except (ValueError, OSError) as error:
@@ -141,6 +157,17 @@ def trained_parts(model: AestheticModel) -> dict[str, dict[str, Any]]:
     if model.info.quantization != "none":
         rows["language"]["quantization"] = model.info.quantization
     return rows
+
+
+def _refuse_questions(model: AestheticModel, data: RecipeData) -> None:
+    """Raise ConfigError for data that a model without language cannot be asked about."""
+    if model.family.language:
+        return
+    for source in (*data.train, *data.validation, *data.held_out):
+        for sample in source.samples:
+            for question in sample.questions:
+                if question.kind != "score" or len(sample.images) != 1:
+                    raise ConfigError(no_language(model.family.name, sample.id, question.kind))
 
 
 class Place(Protocol):
@@ -170,7 +197,12 @@ def training_order(config: Config, data: RecipeData) -> Order:
     return Order(
         [units(source) for source in data.train],
         weights=[source.weight for source in settings.sources],
-        batch_images=config.train.batch_images,
+        batch_images=[
+            config.train.series_images or config.train.batch_images
+            if source.pairs
+            else config.train.batch_images
+            for source in data.train
+        ],
         seed=config.run.seed,
         mixture=settings.mixture,
         epochs=config.train.epochs,
@@ -204,7 +236,7 @@ def _steps(
     process: int = 0,
 ) -> StepDataset:
     settings = config.data
-    collate = Collator(
+    collate = collator(
         model.family,
         protocol=protocol(model.info.prompt),
         aspects=model.info.aspects,
@@ -212,6 +244,7 @@ def _steps(
         datasets=model.info.datasets or data.scored_datasets(),
         text_per=config.objective.text_per,
         row_tokens=config.train.row_tokens,
+        texts=getattr(model, "text_tower", None) is not None,
     )
     return StepDataset(
         order,
@@ -285,6 +318,8 @@ def banner(
     weights = config.objective
     lines.append(f"objective  {weights.text:g} text + {weights.score:g} score ({weights.score_loss}) + "
                  f"{weights.rank:g} rank ({weights.rank_loss})")  # fmt: skip
+    if weights.align:
+        lines.append(f"align      {model.info.align or alignment(config, data)}")
     drawn = weights.pairs_from_scores
     if drawn is not None and weights.rank:
         lines.append(
@@ -305,6 +340,26 @@ def banner(
             f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}"
         )
     return "\n".join(lines)
+
+
+def alignment(config: Config, data: RecipeData, *, cut: int = 0) -> str:
+    """What becomes of `objective.align`: for the banner, and for the model folder.
+
+    Args:
+        cut: how many of the texts are longer than the text encoder reads.
+    """
+    pairs = [pair for source in data.train for pair in source.pairs]
+    texts = sum(pair.text is not None for pair in pairs)
+    if not config.objective.align:
+        return "off: objective.align is 0"
+    if not texts:
+        return (
+            f"off: none of {len(pairs)} training pairs has a text that compares its images "
+            "(data.sources.N.comparison_texts; scripts/write_comparisons.py writes them)"
+        )
+    longer = f"; {cut} of these are longer than the text encoder reads, and cut" if cut else ""
+    weight = f"weight {config.objective.align:g}"
+    return f"{weight}, on the {texts} of {len(pairs)} training pairs with a text{longer}"
 
 
 def _refuse_leaks(config: Config, sources: list[Source], folder: RunFolder) -> None:

@@ -20,6 +20,7 @@ class StepResult:
     text: float
     score: float
     rank: float
+    align: float
     grad_norm: float
 
 
@@ -45,7 +46,7 @@ def train_step(
         FloatingPointError: for a loss or gradient that is not finite, with the samples of this process.
     """
     scale = float(accelerator.num_processes * len(data.micro_batches))
-    parts = torch.zeros(3, device=accelerator.device)
+    parts = torch.zeros(4, device=accelerator.device)
     norm = torch.zeros((), device=accelerator.device)
     for number, batch in enumerate(data.micro_batches):
         seed_micro_batch(seed, data.step, number, accelerator.process_index)
@@ -55,15 +56,15 @@ def train_step(
             # Before backward: with DeepSpeed the optimizer steps inside it.
             _require_finite(losses.total, "loss", data, number)
             accelerator.backward(losses.total)
-            parts += torch.stack([losses.text, losses.score, losses.rank])
+            parts += torch.stack([losses.text, losses.score, losses.rank, losses.align])
             if accelerator.sync_gradients:
                 norm = accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
                 assert norm is not None
                 _require_finite(norm, "gradient norm", data, number)
             optimizer.step()
             optimizer.zero_grad()
-    text, score, rank = accelerator.reduce(parts, "sum").tolist()  # type: ignore[union-attr]
-    return StepResult(text=text, score=score, rank=rank, grad_norm=float(norm))
+    text, score, rank, align = accelerator.reduce(parts, "sum").tolist()  # type: ignore[union-attr]
+    return StepResult(text=text, score=score, rank=rank, align=align, grad_norm=float(norm))
 
 
 def _require_finite(value: torch.Tensor, what: str, data: StepData, number: int) -> None:

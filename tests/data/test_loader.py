@@ -152,7 +152,7 @@ def test_a_series_is_never_cut(build: Callable[..., StepDataset], cut: tuple[int
 
 def test_shares_are_of_about_equal_cost(build: Callable[..., StepDataset]) -> None:
     data = build(batch_images=30, accumulation=4)
-    costs = [data._cost(share.items) for share in data.shares(0)]
+    costs = [data._cost(share.items, share.pairs) for share in data.shares(0)]
     assert max(costs) < 1.5 * min(costs)
 
 

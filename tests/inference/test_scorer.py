@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from artimuse.config import ModelConfig, ReadoutConfig
-from artimuse.data.collate import Item
+from artimuse.data.collate import Collator, Item
 from artimuse.data.images import ImageError, read_image
 from artimuse.inference.choices import branches
 from artimuse.inference.scorer import Scorer
@@ -175,6 +175,7 @@ def test_a_score_is_the_read_out_after_a_plain_forward_pass(
 ) -> None:
     scorer = Scorer(tiny_model, device="cpu")
     family = tiny_model.family
+    assert isinstance(scorer.collate, Collator)
     prompt = family.prompt_ids(scorer.collate.wording(Question("score", aspect="overall")), [4])
     pixels = family.collate_images([family.pixels(read_image(images[0]))])
     with torch.inference_mode():

@@ -14,9 +14,12 @@ from artimuse.config import Config, LoraConfig, ModelConfig, ReadoutConfig
 from artimuse.data.collate import Collator
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
+from artimuse.data.views import collator
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
+from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.folder import save_model
+from artimuse.models.text_tower import attach_text_tower
 from artimuse.prompts import protocol
 from artimuse.training.accelerator import build_accelerator
 from artimuse.training.checkpoint import list_checkpoints
@@ -49,6 +52,7 @@ def config(folder: Path, **train_settings: Any) -> Config:
                     "workers": 0,
                 },
                 "model": {"scratch": {}},
+                "objective": {"align": 1.0},
                 "train": settings,
             }
         )
@@ -57,6 +61,13 @@ def config(folder: Path, **train_settings: Any) -> Config:
 
 def fresh_model(folder: Path, tuning: str) -> AestheticModel:
     readout = ReadoutConfig(hidden=16)
+    if tuning == "fgaesq":
+        head = ReadoutConfig(kind="bins", head="fgaesq")  # with dropout
+        seen = toy.seen_config(head, "corrected")
+        model = build_model(seen, seed=0)
+        assert isinstance(model, FGAesQModel)
+        attach_text_tower(model, seen, toy.LINES, seed=1)
+        return model
     full = build_model(ModelConfig(scratch=toy.SCRATCH, readout=readout), texts=toy.LINES, seed=0)
     if tuning == "full":
         return full
@@ -86,11 +97,16 @@ def run(
     singles = [toy.text_unit(folder, f"a{n}", 3) for n in range(5)]
     scored = [toy.scored_unit(folder, f"b{n}", n) for n in range(7)]
     ranked = [toy.series_unit(folder, f"c{n}", 2 + n % 2) for n in range(4)]
+    seen = tuning == "fgaesq"
+    if seen:
+        singles, ranked = toy.seen_units(folder)[:2], toy.seen_units(folder)[2:]
     order = Order(
         [singles, scored, ranked], weights=[1, 1, 1], batch_images=8, seed=0, steps=6,
         mixture=mixture,  # type: ignore[arg-type]
     )  # fmt: skip
-    collate = Collator(model.family, protocol=protocol("plain"), aspects=["overall"], datasets=[])
+    collate = collator(
+        model.family, protocol=protocol("plain"), aspects=["overall"], datasets=[], texts=seen
+    )
     steps = StepDataset(
         order, collate, seed=0, questions_per_image=2, accumulation=recipe.train.accumulation
     )
@@ -110,7 +126,12 @@ def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None
 
 @pytest.mark.parametrize(
     ("tuning", "mixture", "accumulation"),
-    [("full", "blend", 1), ("full", "alternate", 2), ("lora", "blend", 2)],
+    [
+        ("full", "blend", 1),
+        ("full", "alternate", 2),
+        ("lora", "blend", 2),
+        ("fgaesq", "alternate", 2),
+    ],
 )
 @pytest.mark.parametrize("stop_after", [3, 4])
 def test_resumed_equals_uninterrupted(

@@ -63,6 +63,19 @@ def test_every_loss_accumulates(tmp_path: Path, case: str) -> None:
     assert all(loss != 0 for loss in losses)
 
 
+@pytest.mark.parametrize("case", toy.SEEN)
+def test_a_model_without_language_accumulates(tmp_path: Path, case: str) -> None:
+    units, options = toy.seen_units(tmp_path), toy.SEEN[case]
+    whole, losses = toy.step_gradient(units, accelerator(), **options)
+    cut, cut_losses = toy.step_gradient(units, accelerator(4), accumulation=4, **options)
+    assert relative_difference(cut, whole) <= 1e-5
+    assert cut_losses == pytest.approx(losses, rel=1e-5)
+    assert len(losses) == 3
+    assert all(loss > 0 for loss in losses)
+    assert "tokens.scale" in whole
+    assert not any(name.startswith(("text_tower", "tokens.padding")) for name in whole)
+
+
 def test_the_cases_hold_every_loss() -> None:
     score, rank = (
         {case[part] for case in toy.CASES.values()} for part in ("score_loss", "rank_loss")
@@ -88,6 +101,7 @@ def test_two_processes_equal_one(tmp_path: Path, accumulation: int) -> None:
         "answers": (toy.mixed_units(tmp_path), {"text_per": "answer"}),
     }
     runs |= {n: (toy.labeled_units(tmp_path), c) for n, c in toy.cases(accumulation).items()}
+    runs |= {n: (toy.seen_units(tmp_path), c) for n, c in toy.SEEN.items()}
     for name, (units, options) in runs.items():
         expected, losses = toy.step_gradient(units, accelerator(), **options)
         found = load_file(output / f"{name}.safetensors")

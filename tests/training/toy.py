@@ -8,6 +8,7 @@ Run by `torchrun` it is one of several real processes, and writes OUTPUT/CASE.sa
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from artimuse.config import (
+    ImagesConfig,
     ModelConfig,
     ObjectiveConfig,
     PairsFromScores,
@@ -26,11 +28,13 @@ from artimuse.config import (
     ScratchConfig,
     TrainConfig,
 )
-from artimuse.data.collate import Collator
 from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
 from artimuse.data.units import Unit
+from artimuse.data.views import collator
 from artimuse.models.build import build_model
+from artimuse.models.fgaesq import FGAesQModel
+from artimuse.models.text_tower import attach_text_tower
 from artimuse.objectives.joint import Objective
 from artimuse.prompts import protocol
 from artimuse.records import Pair, Question, Sample, ScoreLabel
@@ -115,6 +119,23 @@ def labeled_units(folder: Path) -> list[Unit]:
     ]
 
 
+def seen_units(folder: Path) -> list[Unit]:
+    """What a model without language learns from: scores, and series of which some pairs have a text."""
+    told = [series_unit(folder, "c", 2), series_unit(folder, "f", 4)]
+    said = [
+        Unit(u.samples, (*u.pairs[:-1], replace(u.pairs[-1], text=LINES[n])))
+        for n, u in enumerate(told)
+    ]
+    return [
+        scored_unit(folder, "b", 2.5, std=1.2, raters=9),
+        scored_unit(folder, "g", 9.0),
+        said[0],
+        scored_unit(folder, "d", 7.5, histogram=(1.0, 4.0, 7.0, 3.0, 1.0)),
+        said[1],
+        series_unit(folder, "k", 3),
+    ]
+
+
 DRAWN = PairsFromScores(gap=10.0, images=2)
 # Every loss once; with links, which take part in the losses of distributions, and without.
 CASES: dict[str, dict[str, Any]] = {
@@ -129,6 +150,16 @@ CASES: dict[str, dict[str, Any]] = {
     "emd": {"score_loss": "emd", "rank_loss": "listmle_scores", "readout": "bins", "linked": True},
     "plcc": {"score_loss": "plcc", "rank_loss": "listmle_scores"},
 }  # fmt: skip
+# Of a model without language: pairs as each image is seen beside the other, or from the images alone.
+SEEN: dict[str, dict[str, Any]] = {
+    "beside": {
+        "score_loss": "emd",
+        "rank_loss": "listmle",
+        "readout": "bins",
+        "difftoken": "corrected",
+    },
+    "alone": {"score_loss": "huber", "rank_loss": "bradley_terry", "difftoken": "none"},
+}
 DATASETS = ["t", "u"]
 
 
@@ -149,21 +180,30 @@ def step_gradient(
     rank_loss: str = "bradley_terry",
     linked: bool = False,
     drawn: PairsFromScores | None = None,
+    difftoken: str | None = None,
 ) -> tuple[dict[str, torch.Tensor], list[float]]:
-    """The whole gradient of one step, as the optimizer sees it, and its three losses."""
+    """The whole gradient of one step, as the optimizer sees it, and its three losses.
+
+    With `difftoken` of a model without language, whose fourth loss is that of texts that compare pairs.
+    """
     head = ReadoutConfig(kind=readout, hidden=16)  # type: ignore[arg-type]
     config = ModelConfig(scratch=SCRATCH, readout=head, links=linked)
+    if difftoken is not None:
+        config = seen_config(head, difftoken)
     model = build_model(config, texts=LINES, datasets=DATASETS, seed=0)
+    if isinstance(model, FGAesQModel):
+        attach_text_tower(model, config, LINES, seed=1)
     assert (model.links is not None) == linked
     order = Order(
         [units], weights=[1], batch_images=sum(u.images for u in units), seed=0, steps=1
     )  # fmt: skip
-    collate = Collator(
+    collate = collator(
         model.family,
         protocol=protocol("plain"),
         aspects=["overall"],
         datasets=DATASETS,
         text_per=text_per,  # type: ignore[arg-type]
+        texts=difftoken is not None,
     )
     steps = StepDataset(
         order, collate, seed=0, pairs_from_scores=drawn, accumulation=accumulation,
@@ -176,7 +216,12 @@ def step_gradient(
         lambda *_: gradient.update({names[p]: p.grad.clone() for p in names if p.grad is not None})
     )
     wrapped, prepared = accelerator.prepare(model, optimizer)
-    losses = ObjectiveConfig(score_loss=score_loss, rank_loss=rank_loss, text_per=text_per)  # type: ignore[arg-type]
+    losses = ObjectiveConfig(
+        score_loss=score_loss,  # type: ignore[arg-type]
+        rank_loss=rank_loss,  # type: ignore[arg-type]
+        text_per=text_per,  # type: ignore[arg-type]
+        align=0.0 if difftoken is None else 1.0,
+    )
     objective = Objective(losses)
     if score_loss == "plcc" and accelerator.num_processes > 1:
         held = [{(i.sample.dataset) for i in share.items} for share in steps.shares(0)]
@@ -186,7 +231,15 @@ def step_gradient(
     result = train_step(
         wrapped.train(), prepared, objective, steps[0], accelerator, seed=0, clip=None
     )
-    return gradient, [result.text, result.score, result.rank]
+    found = [result.text, result.score, result.rank]
+    return gradient, found if difftoken is None else [*found[1:], result.align]
+
+
+def seen_config(readout: ReadoutConfig, difftoken: str) -> ModelConfig:
+    """A tiny model without language, without dropout."""
+    scratch = SCRATCH.model_copy(update={"family": "fgaesq"})
+    images = ImagesConfig(difftoken=difftoken, tokens=24, short_side=64)  # type: ignore[arg-type]
+    return ModelConfig(scratch=scratch, readout=readout, images=images, links=False)
 
 
 def cases(accumulation: int) -> dict[str, dict[str, Any]]:
@@ -202,6 +255,7 @@ def main(folder: str, output: str, accumulation: str) -> None:
         name: (labeled_units(Path(folder)), case) for name, case in cases(int(accumulation)).items()
     }
     runs["unequal"] = unequal_units(Path(folder)), {}
+    runs |= {name: (seen_units(Path(folder)), case) for name, case in SEEN.items()}
     runs["answers"] = mixed_units(Path(folder)), {"text_per": "answer"}
     for name, (units, case) in runs.items():
         gradient, losses = step_gradient(units, accelerator, accumulation=int(accumulation), **case)

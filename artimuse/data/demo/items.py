@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from artimuse.data.comparison_templates import compare_in_words
 from artimuse.data.demo.paint import paint
 from artimuse.data.demo.quality import calibrated, quality, rated
 from artimuse.data.demo.scene import Scene, draw_crops, draw_scene, draw_variations
@@ -95,6 +96,10 @@ def write_labels(destination: Path, dataset: str, split: str, items: list[Item])
     else:
         for kind in sorted(set(_KINDS)):
             write(f"{kind}_{split}.txt", "".join(row + "\n" for row in rows(kind)))
+        write(
+            f"comparisons_{split}.jsonl",
+            "".join(json.dumps(row) + "\n" for row in rows("comparisons")),
+        )
 
 
 def _artimuse(
@@ -146,17 +151,28 @@ def _series(
     count = int(np.clip(images_per_series + rng.choice([-1, 0, 0, 1]), 2, 6))
     scenes = (draw_variations if kind == "natural" else draw_crops)(rng, count)
     scores = calibrated([quality(scene) for scene in scenes], rng)
-    rows = []
+    rows: list[str] = []
+    ordered: list[tuple[int, int, float]] = []
     for first in range(count):
         for second in range(first + 1, count):
             # Which image comes first is a coin: the better one must not be the one of lower index.
             one, other = (first, second) if rng.random() < 0.5 else (second, first)
             probability = 1.0 / (1.0 + math.exp(scores[other] - scores[one]))
+            ordered.append((one, other, probability))
             rows.append(
                 f"{number:06d} {one + 1} {other + 1} {probability:.6f} {scores[one]} {scores[other]}"
             )
+    names = [f"{number:06d}/{number:06d}-{place:02d}.jpg" for place in range(1, count + 1)]
+    said = [
+        {
+            "first": names[one],
+            "second": names[other],
+            "text": compare_in_words(probability, scenes[one].factors(), scenes[other].factors()),
+        }
+        for one, other, probability in ordered
+    ]
     images = {
         f"images/{number:06d}/{number:06d}-{place:02d}.jpg": scene
         for place, scene in enumerate(scenes, 1)
     }
-    return {kind: rows}, images
+    return {kind: rows, "comparisons": said}, images

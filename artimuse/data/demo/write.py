@@ -6,7 +6,7 @@
     drawn.jsonl                   the truth about every image: scene, noiseless quality, factors
     artimuse/                     images/, ArtiMuse-10K_{split}.json, ArtiMuse-10K_text_{split}.jsonl
     aesmmit/                      images/, AesMMIT_labels_{split}.json
-    fgaesthetics/                 images/{series}/, {natural,cropping}_{split}.txt
+    fgaesthetics/                 images/{series}/, {natural,cropping}_{split}.txt, comparisons_{split}.jsonl
 
 Every random number derives from (seed, data set, split, index): no scene is in two splits, and the
 result depends neither on the number of processes nor on the size of another split.
@@ -25,7 +25,7 @@ from typing import Any
 from artimuse.data.demo.items import DATASETS, SPLITS, Item, Row, draw_item, write_labels
 from artimuse.records import DataError
 
-VERSION = 2
+VERSION = 3
 _MARK = "demo.json"
 _UNFINISHED = "demo.unfinished.json"
 # What a folder of demo data may hold at its top: the two marks, the truth, one folder a data set.

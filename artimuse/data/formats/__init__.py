@@ -32,6 +32,7 @@ from artimuse.data.formats import (
     unipercept_bench,
     votes,
 )
+from artimuse.data.formats.comparison_texts import add_comparison_texts
 from artimuse.data.formats.comparisons import add_comparisons
 from artimuse.data.formats.minus import without
 from artimuse.records import DataError, Source
@@ -72,6 +73,8 @@ def load_source(config: SourceConfig, root: Path) -> Source:
             f"source {config.name!r} ({config.format}): expected annotation rows, found none in "
             f"its files under {root}; name the right files, or take the source out"
         )
+    if isinstance(config, RankedSource) and config.comparison_texts is not None:
+        add_comparison_texts(source, root / config.comparison_texts)
     if isinstance(config, RankedSource) and config.comparisons:
         add_comparisons(source, config.comparisons)
     if config.minus:

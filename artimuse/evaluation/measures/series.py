@@ -46,12 +46,14 @@ def of_series(pairs: Sequence[Prediction], ranks: Sequence[Prediction]) -> dict[
 def ranked_by_pairs(rows: Sequence[Prediction]) -> list[Prediction]:
     """Rank rows of the images of pair rows that have scores and a series.
 
-    What an image is worth is its mean P(better) over its pairs, and what the model says its mean score: just
-    where every pair of a series is annotated.
+    What an image is worth is its mean P(better) over the pairs that are annotated. What the model says is its
+    `image_scores`, its mean over all pairs of its series where it scores pairs, and otherwise its mean score:
+    just where every pair of a series is annotated.
     """
     images: dict[tuple[Unit, str], tuple[Prediction, list[tuple[float, float]]]] = {}
     for row in rows:
-        scores, label = row.get("scores"), float(row["label"])  # pyright: ignore[reportArgumentType]
+        scores = row.get("image_scores") or row.get("scores")
+        label = float(row["label"])  # pyright: ignore[reportArgumentType]
         if scores is None or row.get("series") is None:
             continue
         for id_, score, odds in zip(row["id"].split("|"), scores, (label, 1 - label), strict=True):

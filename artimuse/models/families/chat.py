@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,6 +37,7 @@ class ChatFamily(ABC):
     """
 
     name: ClassVar[str]
+    language: ClassVar[bool] = True
     lora_target: ClassVar[str]
     vision_lora_target: ClassVar[str]
     projector: ClassVar[str | tuple[str, ...]]
@@ -65,6 +67,11 @@ class ChatFamily(ABC):
             raise ValueError(
                 f"model.images.fit: {self.images.fit!r}: {self.name} takes {', '.join(self.fits)}"
             )
+        for key in ("difftoken", "tokens", "short_side"):
+            if getattr(self.images, key) is not None:
+                raise ValueError(
+                    f"model.images.{key}: of FGAesQ, and without effect on {self.name}: leave it out"
+                )
         self.placeholder_id = self.token_id(self.placeholder)
         self.end_of_turn_id = self.token_id(self.end_of_turn)
         last = self.block_end or self.template_close or self.placeholder
@@ -97,6 +104,11 @@ class ChatFamily(ABC):
     @abstractmethod
     def model_inputs(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
         """Normalise on the device: what the transformers model takes; empty without an image."""
+
+    def save(self, folder: Path) -> None:
+        """Tokenizer and image processor, under their stock class names."""
+        self.tokenizer.save_pretrained(folder)
+        self.image_processor.save_pretrained(folder)
 
     @abstractmethod
     def preprocessing(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from artimuse.models.published.checkpoint import Checkpoint
 from artimuse.models.published.convert import Expected, Plan, check_tied, plan, write_weights
+from artimuse.models.published.fgaesq import import_fgaesq
 from artimuse.models.published.internvl import read_internvl
 from artimuse.models.published.llava import read_llava
 from artimuse.models.published.lora import AdapterWriter
@@ -61,7 +62,7 @@ def import_checkpoint(
     Args:
         source: folder or hub name.
         destination: must not exist, or be an empty folder.
-        format: one of FORMATS.
+        format: one of FORMATS, or fgaesq (its `model.pt`, or the folder of it).
         vision_tower: folder or hub name of the CLIP tower (llava only).
         lora: what becomes of LoRA that the weights carry unmerged.
         allow_unexpected: go on where the weights hold tensors that the model has no place for.
@@ -77,10 +78,22 @@ def import_checkpoint(
     if destination.is_file() or (destination.is_dir() and any(destination.iterdir())):
         raise ValueError(f"{destination}: expected a folder that is empty or not there yet")
     say(f"import: reading source={source} format={format}")
+    if format == "fgaesq":
+        return _import_fgaesq(source, destination, say)
     folder = locate(source, what="checkpoint")
     checkpoint = _read(folder, format, vision_tower)
     with _complete_or_absent(destination) as unfinished:
         report = _write(checkpoint, request, unfinished, destination, say)
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        (unfinished / REPORT_FILE).write_text(text, encoding="utf-8")
+    say(f"import: done folder={destination}")
+    return report
+
+
+def _import_fgaesq(source: str, destination: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """A state dict without a configuration: small, so it is read whole and saved as a run saves its model."""
+    with _complete_or_absent(destination) as unfinished:
+        report = import_fgaesq(source, unfinished)
         text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
         (unfinished / REPORT_FILE).write_text(text, encoding="utf-8")
     say(f"import: done folder={destination}")

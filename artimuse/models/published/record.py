@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from artimuse.config import ReadoutConfig
-from artimuse.models.families import FAMILIES
+from artimuse.models.families import FAMILIES, ChatFamily
 from artimuse.models.folder import READOUT_FILE, weights_sha256, write_info
 from artimuse.models.info import ModelInfo
 from artimuse.models.published.checkpoint import Checkpoint
@@ -57,6 +57,7 @@ class Record:
             checkpoint.config,
             protocol=protocol(form.prompt),
         )
+        assert isinstance(self.family, ChatFamily)
         self._ids = self.family.word_ids(words_of(form.readout)) if form.readout else []
         self._rows: Tensor | None = None
 

@@ -73,7 +73,7 @@ class WeightFiles:
         """The file's tensors. It is mapped anew now and then, or all of it would stay in memory in the end."""
         if self._open is None or self._open[0] != file or self._touched_bytes > REMAP_BYTES:
             self._open = None  # the last one goes before the next one comes
-            self._open, self._touched_bytes = (file, _load_pickle(file)), 0
+            self._open, self._touched_bytes = (file, load_pickle(file)), 0
         return self._open[1]
 
     def _check_index(self) -> None:
@@ -95,8 +95,12 @@ def _safetensors(file: Path) -> Iterator[Any]:
         raise _damaged(file, error) from error
 
 
-def _load_pickle(file: Path) -> Mapping[str, Tensor]:
-    """A `.bin` file, mapped into memory where its format allows it."""
+def load_pickle(file: Path) -> Mapping[str, Tensor]:
+    """A `.bin` or `.pt` file of tensors by name, mapped into memory where its format allows it.
+
+    Raises:
+        ValueError: for a damaged file, or a pickle that holds anything but tensors.
+    """
     try:
         try:
             loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from transformers import (
+    CLIPVisionModelWithProjection,
     InternVLForConditionalGeneration,
     LlavaForConditionalGeneration,
     Qwen2_5_VLForConditionalGeneration,
@@ -14,8 +15,8 @@ from transformers import (
 )
 
 from artimuse.config import ImagesConfig, ScratchConfig
-from artimuse.models.families import FAMILIES, ChatFamily
-from artimuse.models.scratch import internvl, llava, qwen_vl
+from artimuse.models.families import FAMILIES, ChatFamily, FGAesQFamily
+from artimuse.models.scratch import fgaesq, internvl, llava, qwen_vl
 from artimuse.prompts import LEVELS, SCORE_TOKENS, PromptProtocol
 
 _PARTS = {
@@ -29,6 +30,7 @@ _MODELS: dict[str, Any] = {
     "llava": LlavaForConditionalGeneration,
     "qwen2_5_vl": Qwen2_5_VLForConditionalGeneration,
     "qwen3_vl": Qwen3VLForConditionalGeneration,
+    "fgaesq": CLIPVisionModelWithProjection,
 }
 
 
@@ -39,7 +41,7 @@ def scratch_family(
     protocol: PromptProtocol,
     images: ImagesConfig | None = None,
     words: Sequence[str] = (),
-) -> tuple[ChatFamily, Any]:
+) -> tuple[ChatFamily | FGAesQFamily, Any]:
     """The family, and the transformers configuration of the model that it belongs to; no weights.
 
     Args:
@@ -47,6 +49,10 @@ def scratch_family(
         words: each becomes one token, as the first of an answer (for `tokens` and `levels`); they come on
             top of `config.vocabulary`, as those of `config.score_words` do.
     """
+    if config.family == "fgaesq":
+        image_processor, model_config = fgaesq.image_parts(config)
+        family = FGAesQFamily(image_processor, patch=model_config.patch_size, images=images)
+        return family, model_config
     pretrained = (*SCORE_TOKENS, *LEVELS) if config.score_words else ()
     words = tuple(dict.fromkeys((*words, *pretrained)))
     tokenizer, image_processor, model_config = _PARTS[config.family](config, texts, words)
@@ -64,7 +70,7 @@ def scratch_model(
     protocol: PromptProtocol,
     images: ImagesConfig | None = None,
     words: Sequence[str] = (),
-) -> tuple[Any, ChatFamily]:
+) -> tuple[Any, ChatFamily | FGAesQFamily]:
     """Build model and family; the weights are a function of the configuration, texts, words and seed."""
     family, model_config = scratch_family(
         config, texts, protocol=protocol, images=images, words=words
@@ -73,4 +79,6 @@ def scratch_model(
     model = _MODELS[config.family]._from_config(model_config, attn_implementation="sdpa")
     if config.family == "internvl":
         internvl.start_seeing(model, config)
+    if config.family == "fgaesq":
+        fgaesq.start_seeing(model, config)
     return model, family

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import LlamaTokenizer, Qwen2Tokenizer
+from transformers import CLIPTokenizer, LlamaTokenizer, Qwen2Tokenizer
 
 State = tuple[dict[str, int], list[tuple[str, str]]]
 
@@ -81,6 +82,43 @@ def train_llama(
     )
     tokenizer.add_tokens(list(special), special_tokens=True)
     return tokenizer
+
+
+def train_clip(texts: Iterable[str], vocabulary: int, *, longest: int) -> CLIPTokenizer:
+    """A byte-level BPE tokenizer of about `vocabulary` entries as CLIP's is: lower case, `</w>` ends a word.
+
+    Its merges spell the most frequent words. They are not trained: the trainer gives equal counts with `</w>`
+    another order in every process, and a run that is resumed needs the same tokenizer.
+
+    Args:
+        longest: tokens at which a text is cut, its first and last included.
+    """
+    stock = CLIPTokenizer().backend_tokenizer
+    assert stock.pre_tokenizer is not None
+    assert stock.normalizer is not None
+    counts: Counter[str] = Counter()
+    for text in texts:
+        plain = stock.normalizer.normalize_str(text)
+        counts.update(word for word, _ in stock.pre_tokenizer.pre_tokenize_str(plain))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    letters = [*alphabet, *(letter + "</w>" for letter in alphabet)]
+    vocab = {
+        token: number for number, token in enumerate(("<|startoftext|>", "<|endoftext|>", *letters))
+    }
+    merges: dict[tuple[str, str], None] = {}
+    for word in sorted(counts, key=lambda word: (-counts[word], word)):
+        if len(vocab) >= vocabulary:
+            break
+        read, *rest = (*word[:-1], word[-1] + "</w>")
+        for piece in rest:
+            merges[read, piece] = None
+            read += piece
+            vocab.setdefault(read, len(vocab))
+    return CLIPTokenizer(
+        vocab=vocab,
+        merges=list(merges),  # type: ignore[arg-type]
+        model_max_length=longest,
+    )
 
 
 def _state(backend: Tokenizer) -> State:

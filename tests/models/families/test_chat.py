@@ -14,6 +14,7 @@ from stock import rendered
 
 from artimuse.config import ImagesConfig, ScratchConfig
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.families import ChatFamily
 from artimuse.models.scratch import scratch_family
 from artimuse.prompts import SCORE_TOKENS, protocol
 from conftest import FAMILIES
@@ -132,6 +133,7 @@ def test_a_family_travels_to_loader_processes(family_model: AestheticModel) -> N
 def test_words_are_one_token_each(name: str) -> None:
     scratch = ScratchConfig(family=name, vocabulary=500)  # type: ignore[arg-type]
     family, _ = scratch_family(scratch, JOINS, protocol=protocol("plain"), words=SCORE_TOKENS)
+    assert isinstance(family, ChatFamily)
     ids = family.word_ids(SCORE_TOKENS)
     assert len(set(ids)) == 101
     assert [family.answer_ids(word)[:-1] for word in SCORE_TOKENS] == [[n] for n in ids]

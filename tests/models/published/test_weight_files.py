@@ -242,7 +242,7 @@ def test_a_mapped_file_is_let_go(how: str, tmp_path: Path, monkeypatch: pytest.M
     write(tmp_path, {f"t{n}": torch.ones(100) for n in range(10)}, how)
     monkeypatch.setattr(source_module, "REMAP_BYTES", 1500)
     monkeypatch.setattr(source_module, "safe_open", noted(source_module.safe_open))
-    monkeypatch.setattr(source_module, "_load_pickle", noted(source_module._load_pickle))
+    monkeypatch.setattr(source_module, "load_pickle", noted(source_module.load_pickle))
     files = WeightFiles(tmp_path)
     assert all(torch.equal(files.tensor(name), torch.ones(100)) for name in files.names)
     # Once for the names; then for every tensor, or for every four of 400 bytes.
