@@ -57,7 +57,9 @@ def _rows() -> list[Prediction]:
 
 def test_metrics_by_hand():
     found = compute_metrics(_rows())
-    assert list(found) == ["srcc", "plcc", "mae", "pair_accuracy", "choice_accuracy"]
+    assert list(found) == [
+        "srcc", "plcc", "mae", "pair_accuracy", "s_acc", "s_srcc", "choice_accuracy",
+    ]  # fmt: skip
     assert found["srcc"].value == pytest.approx(0.9, abs=1e-12)
     assert found["plcc"].value == pytest.approx(stats.pearsonr(SCORES, LABELS)[0], abs=1e-9)
     assert found["mae"].value == pytest.approx((2 + 2 + 20 + 5 + 10) / 5)
@@ -72,7 +74,7 @@ def test_metrics_by_hand():
 
 def test_kinds_without_rows_have_no_metric():
     assert compute_metrics([]) == {}
-    assert list(compute_metrics(_rows()[5:8])) == ["pair_accuracy"]
+    assert list(compute_metrics(_rows()[5:8])) == ["pair_accuracy", "s_acc", "s_srcc"]
     assert compute_metrics([pair("a|b", 0.5, 1.0, 2.0)]) == {}
 
 
