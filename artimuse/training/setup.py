@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -34,13 +33,12 @@ from artimuse.data.views import collator, no_language
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.build import build_model
-from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.folder import is_model_folder, read_info
 from artimuse.models.lora import tuning_of
 from artimuse.models.parts import trained_counts
-from artimuse.models.text_tower import attach_text_tower
 from artimuse.prompts import protocol
 from artimuse.records import DataError, Source
+from artimuse.training.alignment import align_with_texts, alignment
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
 
 
@@ -123,17 +121,7 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
             dtype=base_dtype(config.model, config.train),
         )
         _refuse_questions(model, data)
-        compared, cut = data.comparison_texts(), 0
-        if config.objective.align and compared:
-            if not isinstance(model, FGAesQModel):
-                raise ConfigError(
-                    f"objective.align: a {model.family.name} model has no text encoder of its own to compare "
-                    "pairs with: expected 0, or a model of family fgaesq"
-                )
-            attach_text_tower(model, config.model, compared, seed=config.run.seed + 3)
-            cut = model.family.cut_texts(compared)
-        if isinstance(model, FGAesQModel):
-            model.info = replace(model.info, align=alignment(config, data, cut=cut))
+        align_with_texts(model, config, data)
         return model
     # Of a file of the base, or a setting that the family or the vocabulary does not have: the user's to
     # put right, as a ConfigError is.
@@ -340,26 +328,6 @@ def banner(
             f"left out   {len(data.bad)} bad item(s), listed in {folder.path / 'bad_items.jsonl'}"
         )
     return "\n".join(lines)
-
-
-def alignment(config: Config, data: RecipeData, *, cut: int = 0) -> str:
-    """What becomes of `objective.align`: for the banner, and for the model folder.
-
-    Args:
-        cut: how many of the texts are longer than the text encoder reads.
-    """
-    pairs = [pair for source in data.train for pair in source.pairs]
-    texts = sum(pair.text is not None for pair in pairs)
-    if not config.objective.align:
-        return "off: objective.align is 0"
-    if not texts:
-        return (
-            f"off: none of {len(pairs)} training pairs has a text that compares its images "
-            "(data.sources.N.comparison_texts; scripts/write_comparisons.py writes them)"
-        )
-    longer = f"; {cut} of these are longer than the text encoder reads, and cut" if cut else ""
-    weight = f"weight {config.objective.align:g}"
-    return f"{weight}, on the {texts} of {len(pairs)} training pairs with a text{longer}"
 
 
 def _refuse_leaks(config: Config, sources: list[Source], folder: RunFolder) -> None:

@@ -275,5 +275,7 @@ def test_an_architecture_that_is_not_known_is_an_error(tiny_model: AestheticMode
     class Config:
         model_type = "llama"
 
-    with pytest.raises(ValueError, match="model_type 'llama': expected one of internvl"):
+    with pytest.raises(
+        ValueError, match="model_type 'llama': expected one of clip, clip_vision_model, internvl"
+    ):
         folder_module.load_family("somewhere", Config(), protocol("plain"))

@@ -6,4 +6,7 @@ llava.py know a format each, tokenizers.py its tokenizer, lora.py what an unmerg
 
 from artimuse.models.published.folder import FORMATS, import_checkpoint
 
-__all__ = ["FORMATS", "import_checkpoint"]
+NAMES = tuple(sorted((*FORMATS, "fgaesq")))
+"""Every format that is read; FGAesQ's has no conversation and no configuration (fgaesq.py)."""
+
+__all__ = ["FORMATS", "NAMES", "import_checkpoint"]

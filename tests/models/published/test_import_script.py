@@ -18,7 +18,7 @@ from artimuse.inference.scorer import Scorer
 from artimuse.models import base
 from artimuse.models.build import build_model
 from artimuse.models.folder import load_model
-from artimuse.models.published import FORMATS
+from artimuse.models.published import NAMES
 from artimuse.models.published.place import locate
 from artimuse.prompts import SCORE_TOKENS
 
@@ -28,7 +28,7 @@ def run(*arguments: object) -> Any:
 
 
 def test_formats_are_those_of_the_package() -> None:
-    assert tuple(sorted(FORMATS)) == load_script("import_checkpoint").FORMATS
+    assert NAMES == load_script("import_checkpoint").FORMATS
 
 
 def test_an_import_says_what_was_done(tmp_path: Path) -> None:
