@@ -81,9 +81,8 @@ def test_two_lists_of_ones_own_are_two_benchmarks(tmp_path: Path) -> None:
     folders = []
     for name in ("streets", "gardens"):
         folder = evaluated(tmp_path / name)
-        split = {"data": f"/data/{name}.csv", "sha256": name}
-        results = read_results(folder) | {"benchmark": "custom"}
-        results["protocol"] |= {"split": split}
+        results = read_results(folder)
+        results["protocol"]["split"] = {"data": f"/data/{name}.csv", "sha256": name}
         write_results(folder, results)
         folders.append(folder)
     text = write_overview(folders, tmp_path / "o").read_text(encoding="utf-8")
