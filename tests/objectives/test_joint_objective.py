@@ -173,3 +173,19 @@ def test_connected_zero_survives_inf():
     zero.backward()
     assert zero == 0
     assert all((tensor.grad == 0).all() for tensor in tensors)
+
+
+def test_align_is_divided_by_the_pairs_that_a_text_compares(make_batch, make_outputs):
+    """Source: FGAesQ (arXiv 2603.03907), 1 - cosine; the other pairs of the step have no say."""
+    batch = make_batch(0, 6, 5)
+    outputs = make_outputs(batch)
+    outputs.agreement = torch.tensor([0.5, -0.25], requires_grad=True)
+    counts = replace(_counts(batch), compared=8)
+    losses = Objective(ObjectiveConfig(align=10.0))(outputs, batch, counts, scale=3)
+    assert float(losses.align) == pytest.approx((0.5 + 1.25) / 8)
+    (gradient,) = torch.autograd.grad(losses.total, outputs.agreement)
+    assert_close(gradient, torch.full((2,), -3 * 10.0 / 8))
+    off = Objective(ObjectiveConfig(align=0))(outputs, batch, counts, scale=3)
+    assert float(off.align) == 0
+    none = Objective(ObjectiveConfig(align=10.0))(outputs, batch, _counts(batch), scale=3)
+    assert float(none.align) == 0
