@@ -88,8 +88,8 @@ def test_series_of_unequal_size_keep_the_mean_over_pairs():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.3, 0.6, 0.9])
-def test_intervals_cover_in_93_to_97_of_100_draws(rho):
-    """1,000 samples of 300 from a bivariate normal whose correlations are known."""
+def test_intervals_cover_in_93_to_97_percent_of_1000_draws(rho):
+    """1,000 samples of 300 from a bivariate normal: its SRCC and PLCC are known, and held as often."""
     random = np.random.default_rng(7)
     n, trials = 300, 1000
     truth = {"srcc": 6 / math.pi * math.asin(rho / 2), "plcc": rho}
