@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from integration.calls import Called, call_script
+from integration.calls import ROOT, Called, call_script
 from PIL import Image
 
 N = 11
@@ -37,6 +40,23 @@ def evaluate(model: Path, benchmark: str, data: Path, output: Path, *more: objec
         "evaluate", "--model", model, "--benchmark", benchmark, "--data", data,
         "--output", output, "--device", "cpu", *more,
     )  # fmt: skip
+
+
+def evaluate_on_two_processes(
+    model: Path, benchmark: str, data: Path, output: Path, *more: object
+) -> None:
+    """The same call by torchrun; it has to succeed."""
+    call = (
+        "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+        ROOT / "scripts" / "evaluate.py", "--model", model, "--benchmark", benchmark, "--data", data,
+        "--output", output, "--device", "cpu", *more,
+    )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, *map(str, call)],
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def results(output: Path) -> dict[str, Any]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration.calls import ROOT, call_script
+from integration.calls import call_script
 
 from artimuse.evaluation.prediction_file import read_predictions
 from artimuse.evaluation.results import recompute
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.folder import save_model
-from evaluation.calling import N, evaluate, results, score_list, write
+from evaluation.calling import (
+    N,
+    evaluate,
+    evaluate_on_two_processes,
+    results,
+    score_list,
+    write,
+)
 
 
 def test_scores(place: Path, model: Path, tmp_path: Path) -> None:
@@ -177,21 +181,9 @@ def test_wrong_calls_say_what_is_expected(
 
 @pytest.mark.slow
 def test_two_processes_score_as_one(place: Path, model: Path, tmp_path: Path) -> None:
-    data = score_list(tmp_path)
-    arguments = [
-        "--model", model, "--benchmark", "ava", "--data", data, "--images", place / "images",
-        "--device", "cpu", "--batch-images", "3",
-    ]  # fmt: skip
-    assert call_script("evaluate", *arguments, "--output", tmp_path / "one").status == 0
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
-            str(ROOT / "scripts" / "evaluate.py"), *map(str, arguments), "--output", str(tmp_path / "two"),
-        ],
-        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    data, more = score_list(tmp_path), ("--images", place / "images", "--batch-images", "3")
+    assert evaluate(model, "ava", data, tmp_path / "one", *more).status == 0
+    evaluate_on_two_processes(model, "ava", data, tmp_path / "two", *more)
     one, two = (read_predictions(tmp_path / name / "predictions.jsonl") for name in ("one", "two"))
     assert [row["id"] for row in one] == [row["id"] for row in two]
     assert [row["prediction"] for row in two] == pytest.approx(

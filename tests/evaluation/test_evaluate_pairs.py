@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from artimuse.inference.scorer import Scorer
 from artimuse.models.build import build_model
 from artimuse.models.folder import load_model, save_model
 from artimuse.records import Pair, Question, Sample
-from evaluation.calling import evaluate, results, score_list, write
+from evaluation.calling import evaluate, evaluate_on_two_processes, results, score_list, write
 
 SCRATCH = ScratchConfig(
     family="fgaesq", image_size=56, vision_width=32, vision_layers=1, vision_heads=2, language_width=32
@@ -30,12 +31,17 @@ def comparing(tmp_path: Path) -> Path:
     return tmp_path / "fgaesq"
 
 
-def test_a_series_is_scored_beside_each_other(place: Path, comparing: Path, tmp_path: Path) -> None:
+def labels(folder: Path) -> Path:
+    """Two series of three images, of which one pair each was not annotated."""
     for series, name in enumerate(("natural", "aigc")):
         lines = [f"{series} {a} {b} 0.8 {9 - a} {9 - b}\n" for a, b in ((0, 1), (1, 2))]
-        write(tmp_path / "labels" / f"{name}_test.txt", "".join(lines))
+        write(folder / "labels" / f"{name}_test.txt", "".join(lines))
+    return folder / "labels"
+
+
+def test_a_series_is_scored_beside_each_other(place: Path, comparing: Path, tmp_path: Path) -> None:
     called = evaluate(
-        comparing, "fgaesthetics", tmp_path / "labels", tmp_path / "o", "--images", place / "fg"
+        comparing, "fgaesthetics", labels(tmp_path), tmp_path / "o", "--images", place / "fg"
     )
     assert called.status == 0, called.err
     found = results(tmp_path / "o")
@@ -88,3 +94,20 @@ def test_what_asks_for_words_is_refused(place: Path, comparing: Path, tmp_path: 
         assert called.status == 2
         assert "this model has no language" in called.err
         assert not (tmp_path / "o" / "predictions.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_score_pairs_as_one(place: Path, comparing: Path, tmp_path: Path) -> None:
+    data, images = labels(tmp_path), ("--images", place / "fg")
+    assert evaluate(comparing, "fgaesthetics", data, tmp_path / "one", *images).status == 0
+    evaluate_on_two_processes(comparing, "fgaesthetics", data, tmp_path / "two", *images)
+    one, two = (read_predictions(tmp_path / name / "predictions.jsonl") for name in ("one", "two"))
+    assert [(row["kind"], row["id"]) for row in one] == [(row["kind"], row["id"]) for row in two]
+    assert Counter(row["kind"] for row in two) == {"pair": 4, "rank": 6}
+    for alone, shared in zip(one, two, strict=True):
+        assert shared["prediction"] == pytest.approx(alone["prediction"], abs=1e-3)
+        assert shared.get("scores") == pytest.approx(alone.get("scores"), abs=1e-3)
+    metrics = [results(tmp_path / name)["metrics"] for name in ("one", "two")]
+    assert metrics[0].keys() == metrics[1].keys()
+    for name, metric in metrics[0].items():
+        assert metrics[1][name]["value"] == pytest.approx(metric["value"]), name
