@@ -101,6 +101,7 @@ def run_stage(
     """From the data to the table. before: the folders of the finished stages that it goes on from."""
     from artimuse.evaluation.recipe import RecipeEvaluation
     from artimuse.models.folder import save_model
+    from artimuse.models.training_record import write_training
     from artimuse.models.words import take_words_from_head, words_are_the_heads
     from artimuse.training import setup
     from artimuse.training.loop import train
@@ -134,6 +135,7 @@ def run_stage(
         take_words_from_head(model)
     if accelerator.is_main_process:
         save_model(model, folder.model)
+        write_training(folder.model, folder.recipe, folder.read())
         folder.record(**result(folder))
         print(evaluation.after_training(model, setup.protocol_record(folder)))
         folder.record(finished=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from artimuse.config import SourceConfig, root_paths
+from artimuse.config import Config, SourceConfig, root_paths, to_yaml
 from artimuse.evaluation.asking import Asking, overall_of
 from artimuse.evaluation.benchmarks.spec import Benchmark
 from artimuse.evaluation.given import file_sha256
-from artimuse.evaluation.training_relation import Relation, run_folder_of
+from artimuse.evaluation.training_relation import Relation
 from artimuse.inference.provenance import describe_model, record_of, versions
 from artimuse.inference.series import SeriesScoring
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.training_record import read_training
 from artimuse.records import Source
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
@@ -124,25 +124,16 @@ def split_sha256(config: SourceConfig) -> str:
 def run_of(folder: Path) -> dict[str, Any] | None:
     """Name, seed and configuration of the run that made a model; runs of one recipe differ in the seed alone.
 
-    None where no run folder lies around the model.
+    None where the model folder carries no record of it, and lies in no run folder.
     """
-    run = run_folder_of(folder)
-    if run is None or not (run / "run.json").is_file():
+    training = read_training(folder)
+    if training is None:
         return None
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    return {
-        "name": run.name,
-        "seed": record.get("seed"),
-        "commit": record.get("commit"),
-        "config_sha256": _without_seed(run / "config.yaml"),
-    }
+    return training.run | {"config_sha256": _without_seed(training.recipe)}
 
 
-def _without_seed(path: Path) -> str:
+def _without_seed(recipe: Config) -> str:
     """sha256 of a run's configuration without its seed, and where it lies."""
-    from artimuse.config import load_config, to_yaml
-
-    config = load_config(path)
-    plain = config.run.model_copy(update={"seed": 0, "name": "", "folder": ""})
-    text = to_yaml(config.model_copy(update={"run": plain}))
+    plain = recipe.run.model_copy(update={"seed": 0, "name": "", "folder": ""})
+    text = to_yaml(recipe.model_copy(update={"run": plain}))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -28,6 +28,7 @@ from artimuse.models.base import base_folder, model_folder
 from artimuse.models.folder import load_model, read_info, require_base, save_model
 from artimuse.models.lora import merge_adapter
 from artimuse.models.readouts import WordsReadout, words_of
+from artimuse.models.training_record import Training, read_training, write_record
 
 PROCESSOR_FILE = "processor_config.json"
 
@@ -86,7 +87,7 @@ def export_model(
         model.backbone = merge_adapter(model.backbone).to(dtype)
     words = _put_rows_into_head(model) if score_rows else ()
     model.info = replace(info, tuning="full", quantization="none")
-    _write(model, destination)
+    _write(model, destination, read_training(folder))
     return Exported(
         family=model.family.name,
         dtype=dtype,
@@ -123,11 +124,13 @@ def _put_rows_into_head(model: AestheticModel) -> tuple[str, ...]:
     return words
 
 
-def _write(model: AestheticModel, destination: Path) -> None:
+def _write(model: AestheticModel, destination: Path, training: Training | None) -> None:
     """Write to a temporary folder beside the destination, and rename it."""
     temporary = destination.with_name(f".{destination.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     save_model(model, temporary)
+    if training is not None:
+        write_record(temporary, training)
     if model.family.language:
         settings = model.family.processor_settings(model.backbone.config)
         text = json.dumps(settings, indent=2)

@@ -5,6 +5,7 @@
     readout.safetensors                         read-out and links (FGAesQ: and token embeddings), float32
     artimuse.json                               family, base, read-out, aspects, prompts, scale, preprocessing
     tokenizer and image processor               under their stock class names
+    training.json                               of one that was trained here: `training_record`
 
 Safetensors only. Saving reads back and compares; loading gives the same scores to the bit.
 """

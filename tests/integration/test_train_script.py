@@ -50,7 +50,7 @@ def test_run_folder_holds_what_the_design_says(small_run: SmallRun) -> None:
     model = {path.name for path in (folder / "model").iterdir()}
     assert {
         "config.json", "model.safetensors", "readout.safetensors", "artimuse.json",
-        "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json",
+        "training.json", "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json",
     } <= model  # fmt: skip
     pickles = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
     assert not [path for path in folder.rglob("*") if path.suffix in pickles]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from integration.calls import call_script
+from integration.calls import QUICKSTART, call_script
 from models.trained import lora_config, save_base
 
-from artimuse.config import ModelConfig, ReadoutConfig
+from artimuse.config import ModelConfig, ReadoutConfig, load_config
 from artimuse.models.build import build_model
 from artimuse.models.folder import read_info, save_model
+from artimuse.models.training_record import read_training, write_training
 from conftest import TINY
 
 
@@ -44,6 +45,15 @@ def test_score_words_are_named(tmp_path: Path, texts: list[str]) -> None:
     assert "dtype=float32 merged=nothing" in called.out
     assert "softmax of the next-token logits over 5 words (bad ... excellent)" in called.out
     assert "score head" not in called.out
+
+
+def test_what_it_was_trained_on_goes_with_it(adapter: Path, tmp_path: Path) -> None:
+    write_training(adapter, load_config(QUICKSTART), {"seed": 5, "commit": "c"})
+    assert call_script("export", "--model", adapter, tmp_path / "new").status == 0
+    record = read_training(tmp_path / "new")
+    assert record is not None
+    assert record.run == {"name": "quickstart", "seed": 5, "commit": "c"}
+    assert record == read_training(adapter)
 
 
 def test_a_wrong_call_says_what_is_wrong(adapter: Path, tmp_path: Path) -> None:
