@@ -48,6 +48,8 @@ def given_by(
         "predictions_scale": list(scale),
         "benchmark": benchmark.name,
         "split_sha256": split["sha256"],
+        # Such files have one score per image.
+        "series_scores": "single",
     }
     return {"predictions": str(file.resolve()), "same": same, "versions": versions()}
 

@@ -24,6 +24,10 @@ IN_WORDS: dict[str, str] = {
     "seen in pretraining": "not fine-tuned here, but its pretraining saw images of this data set",
     "zero-shot": "never trained on this data set",
 }
+SERIES_SCORES = {
+    "pairs": "its images of a series are scored beside each other, in pairs",
+    "single": "its images of a series are scored each alone",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class PublishedRow:
     relation: How the checkpoint stands to the benchmark's data; None where that is not stated.
     items: Metric -> n that it was taken over, where known. excluded: Metric -> why it is not comparable.
     notes: Why no metric of the row is.
+    series_scores: Of series: "pairs" or "single", as `protocol.series_scores`; None where that is not stated.
     digits: Decimals that were published.
     """
 
@@ -48,6 +53,7 @@ class PublishedRow:
     items: Mapping[str, int] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    series_scores: str | None = None
     digits: int = 3
 
 
@@ -73,7 +79,7 @@ def marks(row: PublishedRow, results: Mapping[str, Any]) -> list[str]:
     ours = relation_of(results)
     found: list[str] = []
     if row.relation is None:
-        found.append("not stated whether it was trained on this data set")
+        found.append("not stated whether its training saw this data set")
     elif ours == UNKNOWN:
         found.append(f"{IN_WORDS[row.relation]}; of this model that is not recorded")
     elif ours != row.relation:
@@ -90,7 +96,7 @@ def relation_of(results: Mapping[str, Any]) -> str:
 
 def other_items(row: PublishedRow, results: Mapping[str, Any]) -> list[str]:
     """Why a row was measured on other items than a result; empty where nothing says so."""
-    found = [*row.notes, *_other_items(row, results)]
+    found = [*row.notes, *_other_items(row, results), *_other_scores(row, results)]
     if any(results["n_scored"].get(kind, 0) < n for kind, n in results["n_expected"].items()):
         found.append("this result lacks items")
     return found
@@ -112,6 +118,20 @@ def _other_items(row: PublishedRow, results: Mapping[str, Any]) -> Iterator[str]
         yield "this result's list is not of the official test list's length"
     if not (row.items or row.notes or row.excluded):
         yield "not known to be the same test list"
+
+
+def _other_scores(row: PublishedRow, results: Mapping[str, Any]) -> Iterator[str]:
+    """Scores of a pair depend on the partner, and are another protocol than scores of each image alone."""
+    if row.benchmark != "fgaesthetics":
+        return
+    ours = (results.get("protocol") or {}).get("series_scores")
+    if row.series_scores is None:
+        yield "not stated whether its images of a series are scored in pairs or each alone"
+    elif ours is None:
+        yield f"{SERIES_SCORES[row.series_scores]}; of this result that is not recorded"
+    elif ours != row.series_scores:
+        alone = "each alone" if ours == "single" else "in pairs"
+        yield f"{SERIES_SCORES[row.series_scores]}; of this result {alone}"
 
 
 def _beside(row: PublishedRow, results: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,6 +205,7 @@ def _series() -> Iterator[PublishedRow]:
                 for key in metrics
                 if key.endswith("/natural") or key in ("pair", "series")
             },
+            series_scores=tables.BY_PAIRS.get((system, checkpoint)),
         )  # fmt: skip
 
 
@@ -217,4 +238,5 @@ def _ablations() -> Iterator[PublishedRow]:
             yield PublishedRow(
                 benchmark, "FGAesQ", checkpoint, tables.FGAESQ, "ablation", relation, metrics,
                 excluded=lacking if benchmark == "fgaesthetics" else {},
+                series_scores=tables.BY_PAIRS.get(("FGAesQ", checkpoint)),
             )  # fmt: skip

@@ -40,10 +40,10 @@ SCORES: tuple[tuple[str, str, str, str, Relation | None, Cells], ...] = (
      ((0.509, 0.485), (0.697, 0.744), (0.278, 0.282), (0.605, 0.597), (0.333, 0.276))),
     ("Qwen2.5-VL-7B", "as released", ARTIMUSE, "results", "zero-shot",
      ((0.391, 0.371), (0.721, 0.743), (0.240, 0.242), (0.621, 0.578), (0.256, 0.179))),
-    # Its pretraining on texts saw images of these three; nothing says so of PARA.
+    # Its pretraining on texts saw images of these three. Of PARA neither that nor the contrary is stated.
     ("ArtiMuse", "the ArtiMuse-10K checkpoint", ARTIMUSE, "other data sets", "seen in pretraining",
      ((0.397, 0.385), None, (0.230, 0.232), (0.349, 0.334), None)),
-    ("ArtiMuse", "the ArtiMuse-10K checkpoint", ARTIMUSE, "other data sets", "zero-shot",
+    ("ArtiMuse", "the ArtiMuse-10K checkpoint", ARTIMUSE, "other data sets", None,
      (None, (0.446, 0.461), None, None, None)),
     ("UniPercept", "one checkpoint for all", UNIPERCEPT, "results", None,
      ((0.589, 0.577), None, (0.336, 0.346), (0.688, 0.681), (0.746, 0.738))),
@@ -97,14 +97,28 @@ FGAESQ_ABLATION = (
     ("coarse then fine in sequence", 0.200, 0.637, 0.380),
 )
 """FGAesQ: SRCC on AVA, then Pair and Series on FGAesthetics (arXiv 2603.03907)."""
+BY_PAIRS = {
+    ("FGAesQ", "as released"): "pairs",
+    ("FGAesQ", "without DiffToken at test"): "single",
+    # They score one image at a time.
+    ("Q-Align (8.2B)", ""): "single",
+    ("UNIAA (7B)", ""): "single",
+    ("VILA", "fine-tuned"): "single",
+    ("FGAesQ", "full"): "pairs",
+    ("FGAesQ", "no DiffToken"): "single",
+    ("FGAesQ", "no RankReg"): "pairs",
+    ("FGAesQ", "no CTAlign"): "pairs",
+}
+"""How the images of a series were scored: beside each other, by DiffToken, or each alone. Of ablations that
+leave out whole data sets it is not stated."""
 UNTRAINED = {"coarse only": "fgaesthetics", "fine only": "ava"}
 """The ablations that were not trained on one of the two."""
 
 AESBENCH_ROWS: tuple[tuple[str, Relation | None, float, float, float, float], ...] = (
     ("AesExpert, LLaVA-1.5-13B", None, 79.54, 84.89, 59.57, 1.340),
     ("AesExpert, LLaVA-1.5-7B", None, 78.57, 84.04, 53.25, 1.317),
-    ("GPT-4V", "zero-shot", 72.08, 70.16, 50.86, 1.301),
-    ("LLaVA-1.5-7B", "zero-shot", 66.32, 68.32, 45.46, 1.157),
+    ("GPT-4V", None, 72.08, 70.16, 50.86, 1.301),
+    ("LLaVA-1.5-7B", None, 66.32, 68.32, 45.46, 1.157),
 )
 """AesP, AesE and AesA in per cent, AesI as rated, 0-2 (arXiv 2404.09624 and 2401.08276)."""
 ANSWERS_KEPT = (

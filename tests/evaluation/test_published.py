@@ -141,6 +141,45 @@ def test_ties_are_items_too() -> None:
     assert row["against"] == {"pair_accuracy/aigc": "inside", "pair_accuracy/cropping": "inside"}
 
 
+@pytest.mark.parametrize("ours", ["pairs", "single", None])
+def test_series_scored_in_pairs_are_another_protocol_than_alone(ours: str | None) -> None:
+    metrics = {"pair_accuracy/aigc": metric(0.7, 847), "pair_accuracy/cropping": metric(0.77, 2088)}
+    result = results("fgaesthetics", metrics, n={"pair": 3759})
+    result["protocol"]["series_scores"] = ours
+    whole, alone = (system(result, "FGAesQ", name) for name in ("as released", "without DiffToken"))
+    assert (whole["same_protocol"], alone["same_protocol"]) == (ours == "pairs", ours == "single")
+    assert bool(whole["against"]) == (ours == "pairs")
+    assert bool(alone["against"]) == (ours == "single")
+    if ours is None:
+        assert "of this result that is not recorded" in whole["marks"][0]
+    elif ours == "single":
+        assert whole["marks"] == [
+            "its images of a series are scored beside each other, in pairs; of this result each alone"
+        ]
+    # Baselines that score one image at a time; ablations of which it is not stated.
+    assert system(result, "VILA")["same_protocol"] == (ours == "single")
+    coarse = [r for r in beside(result) if r["checkpoint"] == "coarse then fine in sequence"]
+    assert "not stated whether its images of a series are scored in pairs" in coarse[0]["marks"][0]
+
+
+def test_how_series_are_scored_does_not_matter_to_scores_of_images() -> None:
+    result = scored_results(1002)
+    for ours in ("pairs", "single", None):
+        result["protocol"]["series_scores"] = ours
+        assert system(result, "ArtiMuse")["same_protocol"]
+
+
+def test_para_is_not_said_to_be_zero_shot() -> None:
+    """The paper says which data sets its pretraining saw; PARA is neither among them nor excluded."""
+    (row,) = [r for r in rows("para") if "ArtiMuse-10K" in r.checkpoint]
+    assert row.relation is None
+    result = scored_results(3000, "para")
+    result["protocol"]["training"]["relation"] = "zero-shot"
+    shown = system(result, "ArtiMuse", "the ArtiMuse-10K checkpoint")
+    assert not shown["same_protocol"]
+    assert shown["marks"] == ["not stated whether its training saw this data set"]
+
+
 def test_natural_series_that_the_release_lacks_are_never_compared() -> None:
     metrics = {f"{name}/natural": metric(0.7, 824) for name in ("pair_accuracy", "s_acc")}
     metrics |= {"pair": metric(0.7, 3759), "s_acc/aigc": metric(0.5, 339)}
@@ -152,8 +191,7 @@ def test_natural_series_that_the_release_lacks_are_never_compared() -> None:
 def test_what_no_paper_says_is_not_taken_for_a_protocol() -> None:
     result = scored_results(1002)
     assert (
-        "not stated whether it was trained on this data set"
-        in system(result, "UniPercept")["marks"]
+        "not stated whether its training saw this data set" in system(result, "UniPercept")["marks"]
     )
     ava = scored_results(19_930, "ava")
     # FGAesQ was trained on AVA, but on which test list it was measured is not said.

@@ -115,6 +115,7 @@ def results(
             "checkpoint": {"path": "runs/made/model", "weights_sha256": "0" * 64, "family": "internvl"},
             "prompt": {"name": "artimuse"},
             "read_out": {"kind": "regression"},
+            "series_scores": "pairs",
             "split": {"data": "made.json", "sha256": "1" * 64, "n": sum(n.values()), "official_n": None,
                       "official": None},
             "training": {"relation": relation, "evidence": "The run's sources name it."},
