@@ -2,6 +2,9 @@
 
 - {benchmark: ava, data: AVA_test.json, images: AVA/images}
 - {benchmark: custom, data: mine.csv, name: mine, images: photos}
+- {benchmark: custom, data: hers.csv, name: hers}
+
+Entries of one benchmark need names, which tell their results apart.
 """
 
 from __future__ import annotations
@@ -65,7 +68,10 @@ def listed(path: Path) -> list[Listed]:
     ]
     names = [entry.name for entry in found]
     if not found or len(set(names)) < len(names):
-        raise ConfigError(f"--data {path}: expected entries of different names, found {names}")
+        raise ConfigError(
+            f"--data {path}: expected entries of different names, found {names}: two of one benchmark need a "
+            "`name` each"
+        )
     unknown = [entry.benchmark for entry in found if entry.benchmark not in BENCHMARKS]
     if unknown:
         raise ConfigError(

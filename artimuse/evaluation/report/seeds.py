@@ -28,6 +28,12 @@ class Group:
 
     @property
     def benchmark(self) -> str:
+        """What it was tested on: the benchmark, or one of several lists of it (`listed_as`)."""
+        return tested_on(self.results[0])
+
+    @property
+    def published_as(self) -> str:
+        """The benchmark's name without that of the list."""
         return str(self.results[0]["benchmark"])
 
     @property
@@ -54,7 +60,7 @@ def groups(results: Sequence[Mapping[str, Any]]) -> list[Group]:
     found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for number, result in enumerate(results):
         recipe = _recipe(result)
-        key = (result["benchmark"], recipe if recipe is not None else number, recipe is None)
+        key = (tested_on(result), recipe if recipe is not None else number, recipe is None)
         found.setdefault(key, []).append(result)
     return [_group(tuple(members)) for members in found.values()]
 
@@ -79,6 +85,11 @@ def matrix(found: Sequence[Group], metric: str) -> dict[str, dict[str, Spread]]:
     return rows
 
 
+def tested_on(result: Mapping[str, Any]) -> str:
+    """The benchmark, as an overview calls it that has several lists of it."""
+    return str(result.get("listed_as") or result["benchmark"])
+
+
 def _recipe(result: Mapping[str, Any]) -> str | None:
     run = result.get("protocol", {}).get("run")
     return run.get("config_sha256") if isinstance(run, Mapping) else None
@@ -89,13 +100,13 @@ def _group(members: tuple[Mapping[str, Any], ...]) -> Group:
         seeds = [member["protocol"]["run"].get("seed") for member in members]
         if len(set(seeds)) < len(seeds):
             raise ValueError(
-                f"{members[0]['benchmark']}: expected different seeds of one recipe, found {seeds}; is a "
+                f"{tested_on(members[0])}: expected different seeds of one recipe, found {seeds}; is a "
                 "result given twice?"
             )
         splits = {str(_split(member)) for member in members}
         if len(splits) > 1:
             raise ValueError(
-                f"{members[0]['benchmark']}: expected the same items for all seeds of a recipe, found the "
+                f"{tested_on(members[0])}: expected the same items for all seeds of a recipe, found the "
                 f"lists {sorted(splits)}"
             )
     metrics = spreads([{k: m["value"] for k, m in one["metrics"].items()} for one in members])

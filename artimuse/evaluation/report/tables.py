@@ -71,7 +71,7 @@ def benchmark_table(found: Sequence[Group]) -> Table:
     if len(names) != 1:
         raise ValueError(f"a table needs results of one benchmark, found {sorted(names)}")
     benchmark = names.pop()
-    published = [row for row in rows(benchmark) if row.table != "ablation"]
+    published = [row for row in rows(found[0].published_as) if row.table != "ablation"]
     measured = {key for group in found for key in group.metrics}
     columns = _columns(published, measured)
     results = [group.results[0] for group in found]

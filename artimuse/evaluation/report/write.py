@@ -20,6 +20,7 @@ from artimuse.evaluation.report.page.several import several_page
 from artimuse.evaluation.report.pictures import Pictures
 from artimuse.evaluation.report.seeds import Group, groups
 from artimuse.evaluation.report.tables import benchmark_table, latex
+from artimuse.evaluation.report.words import benchmark_name
 from artimuse.evaluation.results import PREDICTIONS, RESULTS, read_predictions, write_atomically
 
 COMPARISON = "comparison.json"
@@ -54,12 +55,13 @@ def write_report(folder: Path, *, images: Path | None = None) -> Path:
 def write_overview(folders: Sequence[Path], output: Path) -> Path:
     """overview.html, overview.md and overview.tex of several results folders; seeds of a recipe are one row.
 
-    Somebody's own data ("custom") go by the name of their file: two of them are two benchmarks.
+    Somebody's own data ("custom") go by the name of their file. Several lists of one benchmark are told apart
+    by the names of their folders.
 
     Raises:
         ValueError: A results.json is missing or not what evaluate.py writes, or seeds do not belong together.
     """
-    found = groups([_own_named(read_results(folder)) for folder in folders])
+    found = groups(_told_apart(folders, [read_results(folder) for folder in folders]))
     write_atomically(output / "overview.md", markdown_overview(found))
     write_atomically(output / "overview.tex", _latex(found) + "\n")
     write_atomically(output / "overview.html", several_page(found))
@@ -92,10 +94,42 @@ def read_results(folder: Path) -> dict[str, Any]:
     return _read(folder / RESULTS, NEEDED)
 
 
-def _own_named(results: dict[str, Any]) -> dict[str, Any]:
+def _told_apart(folders: Sequence[Path], found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results with `listed_as`, where the benchmark's name is not enough to say which list they are of.
+
+    Results of one list have equal hashes of it; one model's on equal copies of a list are two as well.
+    """
+    names = [_own_name(one) for one in found]
+    lists: dict[str, dict[tuple[Any, ...], Path]] = {}
+    keys: list[tuple[Any, ...]] = []
+    seen: dict[tuple[Any, ...], list[Path]] = {}
+    for folder, one, name in zip(folders, found, names, strict=True):
+        sha256 = (one["protocol"].get("split") or {}).get("sha256")
+        places = seen.setdefault((name, sha256, str(_made(one))), [])
+        if folder.resolve() not in places:
+            places.append(folder.resolve())
+        keys.append((sha256, places.index(folder.resolve())))
+        lists.setdefault(name, {}).setdefault(keys[-1], folder)
+    said = []
+    for one, name, key in zip(found, names, keys, strict=True):
+        several = list(lists[name].values())
+        own = lists[name][key]
+        alone = [folder.name for folder in several].count(own.name) == 1
+        which = f" ({own.name if alone else own})" if len(several) > 1 else ""
+        said.append(one | {"listed_as": name + which})
+    return said
+
+
+def _made(results: dict[str, Any]) -> Any:
+    """Who was tested: seeds of a recipe are different ones."""
+    protocol = results["protocol"]
+    return protocol.get("checkpoint"), protocol.get("run")
+
+
+def _own_name(results: dict[str, Any]) -> str:
     if results["benchmark"] != OWN_DATA:
-        return results
-    return results | {"benchmark": Path(results["protocol"]["split"]["data"]).name}
+        return benchmark_name(results["benchmark"])
+    return Path(results["protocol"]["split"]["data"]).name
 
 
 def _latex(found: Sequence[Group]) -> str:

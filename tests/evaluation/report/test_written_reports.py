@@ -90,6 +90,47 @@ def test_two_lists_of_ones_own_are_two_benchmarks(tmp_path: Path) -> None:
     assert "gardens.csv" in text
 
 
+def of_list(folder: Path, name: str, benchmark: str, sha256: str, seed: int = 0) -> Path:
+    """`evaluated` on a list of that hash."""
+    evaluated(folder, benchmark, seed)
+    results = read_results(folder)
+    results["protocol"]["split"] |= {"data": f"/data/{name}/list.csv", "sha256": sha256}
+    write_results(folder, results)
+    return folder
+
+
+@pytest.mark.parametrize("benchmark", ["ava", "custom"])
+@pytest.mark.parametrize("sha256", ["other", "same"])
+def test_lists_of_one_benchmark_are_told_apart(tmp_path: Path, benchmark: str, sha256: str) -> None:
+    """Also where one is an equal copy of the other, in another folder."""
+    first = of_list(tmp_path / "streets", "streets", benchmark, "same")
+    second = of_list(tmp_path / "gardens", "gardens", benchmark, sha256)
+    path = write_overview([first, second], tmp_path / "o")
+    name = "AVA" if benchmark == "ava" else "list.csv"
+    for text in (path.read_text(encoding="utf-8"), (tmp_path / "o" / "overview.md").read_text()):
+        assert f"{name} (streets)" in text
+        assert f"{name} (gardens)" in text
+    # Both stand beside what is published of the benchmark.
+    published = (tmp_path / "o" / "overview.tex").read_text(encoding="utf-8").count("Q-Align")
+    assert published == (2 if benchmark == "ava" else 0)
+
+
+def test_seeds_on_two_lists_are_two_rows_each_of_all_seeds(tmp_path: Path) -> None:
+    folders = [
+        of_list(tmp_path / str(seed) / name, name, "ava", name, seed)
+        for seed in range(2) if not (tmp_path / str(seed)).mkdir() for name in ("streets", "gardens")
+    ]  # fmt: skip
+    text = write_overview(folders, tmp_path / "o").with_suffix(".md").read_text(encoding="utf-8")
+    assert text.count("run (2 seeds, mean ± std)") == 2
+    assert "## AVA (streets)" in text
+
+
+def test_a_result_given_twice_is_refused(tmp_path: Path) -> None:
+    folder = evaluated(tmp_path / "one")
+    with pytest.raises(ValueError, match="is a result given twice"):
+        write_overview([folder, folder], tmp_path / "o")
+
+
 def test_a_comparison(tmp_path: Path) -> None:
     found = {
         "a": 0.1,
