@@ -147,6 +147,8 @@ def _one(
 
 
 def _report(results: Mapping[str, Any], output: Path) -> None:
+    from artimuse.evaluation.report.words import overall_in_words
+
     protocol = results["protocol"]
     relation = protocol["training"]
     print(f"{results['benchmark']}: {relation['relation']} ({relation['evidence']})")
@@ -155,6 +157,8 @@ def _report(results: Mapping[str, Any], output: Path) -> None:
     for missing in protocol["missing"]:
         print(f"not scored: {missing}")
     _show(results["benchmark"], results["metrics"])
+    if said := overall_in_words(results):
+        print(said)
     print(f"results: {output / 'results.json'}")
     print(f"report: {output / 'report.html'}")
 

@@ -21,6 +21,7 @@ from artimuse.config import ConfigError, SourceConfig
 from artimuse.data.formats import load_source
 from artimuse.data.units import units
 from artimuse.evaluation.asking import Asking, asked_of, model_answers, phases_of
+from artimuse.evaluation.benchmarks.overall import overall
 from artimuse.evaluation.benchmarks.spec import Benchmark
 from artimuse.evaluation.exports import write_exports
 from artimuse.evaluation.given import file_sha256, given_answers
@@ -221,6 +222,9 @@ def _write(
         allow_missing=settings.allow_missing,
     )
     results |= {"not_scored": len(missing), "notes": list(source.notes)}
+    whole = overall(benchmark.name, results["metrics"], outcome.rows)
+    if whole is not None:
+        results["overall"] = whole
     write_exports(output, benchmark, config, outcome.rows)
     write_judge_files(output, outcome.rows)
     return _written(output, results)

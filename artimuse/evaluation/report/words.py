@@ -135,6 +135,16 @@ def relation_in_words(results: Mapping[str, Any]) -> str:
     return f"{told} Evidence: {str(evidence).rstrip('.')}." if evidence else told
 
 
+def overall_in_words(results: Mapping[str, Any]) -> str:
+    """Of a benchmark whose overall takes a judge: what it is, the parts that are there, and those that lack."""
+    whole = results.get("overall")
+    if not whole:
+        return ""
+    parts = ", ".join(f"{name} {part:.2f} %" for name, part in whole["parts"].items()) or "none"
+    lacking = "; ".join(f"{name} ({why})" for name, why in whole["lacking"].items())
+    return f"No overall: it is {whole['is']}. There are: {parts}. Lacking: {lacking}."
+
+
 def protocol_in_words(results: Mapping[str, Any]) -> list[str]:
     """What defines the numbers, a sentence a line: the model, the data, how it was asked and read."""
     protocol = results.get("protocol", {})
@@ -153,7 +163,8 @@ def protocol_in_words(results: Mapping[str, Any]) -> list[str]:
         for kind, n in results["n_expected"].items()
     ]
     sentences.append(f"Scored: {', '.join(counted) or 'nothing'}.")
-    return [*sentences, *map(str, results.get("notes") or ())]
+    overall = overall_in_words(results)
+    return [*sentences, *([overall] if overall else []), *map(str, results.get("notes") or ())]
 
 
 def _reading(protocol: Mapping[str, Any], kinds: Mapping[str, int]) -> list[str]:

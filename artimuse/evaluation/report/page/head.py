@@ -17,6 +17,7 @@ from artimuse.evaluation.report.words import (
     interval,
     metric_name,
     model_name,
+    overall_in_words,
     protocol_in_words,
     value,
 )
@@ -97,6 +98,12 @@ def tiles(results: Mapping[str, Any]) -> Html:
         shown = [key for key in metrics if key.split("/")[0] in TILES]
     shown = shown[:MOST_TILES]
     return tag("div", *(_tile(key, metrics[key]) for key in shown), class_="tiles")
+
+
+def overall(results: Mapping[str, Any]) -> Html:
+    """Why there is no overall, where the benchmark has one; nothing otherwise."""
+    said = overall_in_words(results)
+    return tag("p", said, class_="warning") if said else Html("")
 
 
 def all_metrics(metrics: Mapping[str, Any]) -> Html:

@@ -29,7 +29,12 @@ def page(results: Mapping[str, Any], rows: Sequence[Any], pictures: Pictures) ->
     Args:
         results: what results.json holds. rows: its prediction rows.
     """
-    numbers = card("Numbers", head.tiles(results), head.all_metrics(results["metrics"]))
+    numbers = card(
+        "Numbers",
+        head.tiles(results),
+        head.overall(results),
+        head.all_metrics(results["metrics"]),
+    )
     cards = [
         numbers,
         standing(results, results.get("published") or beside(results)),
