@@ -6,7 +6,7 @@ Reads what `comparison.json` holds: {"a", "b", "benchmark", "metrics": {name: {"
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artimuse.data.pages.html import Html, tag
@@ -24,6 +24,8 @@ from artimuse.evaluation.report.words import (
 )
 
 BETTER, WORSE, OPEN = "better", "worse", "not separable"
+NAMED = 4
+"""Metrics that a verdict names; of more it says how many."""
 LOOKS = {BETTER: "good", WORSE: "refused", OPEN: "note"}
 
 
@@ -74,23 +76,33 @@ def markdown_comparison(comparison: Mapping[str, Any]) -> str:
 
 
 def _verdict(metrics: Mapping[str, Any]) -> Html:
+    """In a line; with many metrics how many, and below it which. Names hold commas themselves."""
     said = {word: [metric_name(key) for key, found in metrics.items() if found["verdict"] == word]
             for word in (BETTER, WORSE, OPEN)}  # fmt: skip
     parts = [
-        f"{word} in {', '.join(names)}" for word, names in said.items() if names and word != OPEN
+        f"{word} in {'; '.join(names) if len(names) <= NAMED else _counted(names, metrics)}"
+        for word, names in said.items()
+        if names
     ]
-    if said[OPEN]:
-        parts.append(f"not separable in {', '.join(said[OPEN])}")
+    below = [
+        tag("p", tag("b", f"{word}: "), "; ".join(names))
+        for word, names in said.items()
+        if len(names) > NAMED
+    ]
     level = "warning" if said[BETTER] and said[WORSE] else (
         "good" if said[BETTER] else "refused" if said[WORSE] else "note")  # fmt: skip
-    text = "B is " + "; ".join(parts) if parts else "Nothing to compare"
-    return tag("section", tag("h2", text), class_=f"card verdict {level}")
+    text = "B is " + ", ".join(parts) if parts else "Nothing to compare"
+    return tag("section", tag("h2", text), *below, class_=f"card verdict {level}")
+
+
+def _counted(names: Sequence[str], metrics: Mapping[str, Any]) -> str:
+    return f"{len(names):,} of {len(metrics):,} metrics"
 
 
 def _chart(metrics: Mapping[str, Any]) -> Html:
     rows = [
         Row(metric_name(key), found["difference"], tuple(found["ci95"]) if found["ci95"] else None,
-            f"n\u00a0{found['n']:,}", f"{_difference(found, key)} {found['verdict']}", _kind(found["verdict"]))
+            f"n\u00a0{found['n']:,}", _charted(found, key), _kind(found["verdict"]))
         for key, found in metrics.items()
     ]  # fmt: skip
     widest = max(abs(end) for row in rows for end in (row.value or 0.0, *(row.ci95 or ())))
@@ -108,7 +120,12 @@ def _table(metrics: Mapping[str, Any]) -> Html:
             tag("td", metric_name(key)),
             tag("td", value(found["a"], key), data_label="A"),
             tag("td", value(found["b"], key), data_label="B"),
-            tag("td", _difference(found, key), data_label="B - A"),
+            tag(
+                "td",
+                _signed(found, key),
+                tag("span", interval(found, key), class_="under between"),
+                data_label="B - A",
+            ),
             tag("td", f"{found['n']:,}", data_label="n"),
             tag(
                 "td",
@@ -121,9 +138,18 @@ def _table(metrics: Mapping[str, Any]) -> Html:
 
 
 def _difference(found: Mapping[str, Any], key: str) -> str:
+    return " ".join(filter(None, (_signed(found, key), interval(found, key))))
+
+
+def _signed(found: Mapping[str, Any], key: str) -> str:
     digits = decimals(key)
-    text = f"{round(found['difference'], digits) + 0.0:+.{digits}f}"
-    return " ".join(filter(None, (text, interval(found, key))))
+    return f"{round(found['difference'], digits) + 0.0:+.{digits}f}"
+
+
+def _charted(found: Mapping[str, Any], key: str) -> str:
+    """The verdict only where there is one: its words would take the place of the metric's on a phone."""
+    told = "" if found["verdict"] == OPEN else str(found["verdict"])
+    return " ".join(filter(None, (_difference(found, key), told)))
 
 
 def _kind(verdict: str) -> str:

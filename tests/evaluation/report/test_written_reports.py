@@ -146,6 +146,25 @@ def test_a_comparison(tmp_path: Path) -> None:
     assert (tmp_path / "comparison.md").read_text(encoding="utf-8").startswith("## AVA")
 
 
+def test_a_comparison_of_many_metrics_says_how_many_and_which(tmp_path: Path) -> None:
+    """Names of metrics hold commas: a list of them is told apart otherwise."""
+    found = {
+        "a": 0.1,
+        "b": 0.2,
+        "difference": 0.1,
+        "ci95": [0.05, 0.15],
+        "n": 9,
+        "verdict": "better",
+    }
+    open_ = found | {"verdict": "not separable"}
+    metrics = {f"s_acc/{name}": found for name in "vwxyz"} | {"srcc": open_, "plcc": open_}
+    record = {"a": "a", "b": "b", "benchmark": "fgaesthetics", "metrics": metrics}
+    (tmp_path / "comparison.json").write_text(json.dumps(record))
+    html = write_comparison(tmp_path).read_text(encoding="utf-8")
+    assert "<h2>B is better in 5 of 7 metrics, not separable in SRCC; PLCC</h2>" in html
+    assert "s-Acc, v; s-Acc, w; s-Acc, x; s-Acc, y; s-Acc, z" in html
+
+
 def test_what_is_no_result_is_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"results\.json is not there: a report is made of a folder"

@@ -109,7 +109,9 @@ def overall(results: Mapping[str, Any]) -> Html:
 def all_metrics(metrics: Mapping[str, Any]) -> Html:
     """Every metric with its interval, n and counts, folded away."""
     header = tag(
-        "tr", *(tag("th", name) for name in ("metric", "value", "95 % interval", "n", "counted"))
+        "tr",
+        *(tag("th", name) for name in ("metric", "value", "95 % interval", "n")),
+        tag("th", "counted", class_="words"),
     )
     rows = [
         tag(

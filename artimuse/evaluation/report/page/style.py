@@ -71,6 +71,7 @@ svg.plot { display: block; width: 100%; max-width: 32rem; height: auto; margin: 
 .mark { font-size: .8rem; color: var(--quiet); font-weight: 400; }
 tr.own { background: var(--soft); } tr.own td { font-weight: 600; } tr.own td.words { font-weight: 400; }
 tr.own td:not(:first-child) .under { white-space: nowrap; }
+td .between { white-space: nowrap; }
 td .under { display: block; font-size: .76rem; color: var(--quiet); font-weight: 400; }
 td.words, th.words { text-align: left; font-variant-numeric: normal; }
 .wall {
@@ -133,7 +134,11 @@ td.shade { position: relative; font-variant-numeric: tabular-nums; }
 @media print {
   :root { color-scheme: light; }
   details::details-content { content-visibility: visible; block-size: auto; }
-  .series, figure, .tile, .row { break-inside: avoid; }
+  .series, figure, .tile, .row, tr { break-inside: avoid; }
+  /* A card that is longer than what is left of a page would leave it empty. */
+  .card { break-inside: auto; }
+  h1, h2, h3, summary { break-after: avoid; }
+  td:not(:first-child):not(.words) { white-space: nowrap; overflow-wrap: normal; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
