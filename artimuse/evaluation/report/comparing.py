@@ -91,7 +91,7 @@ def _verdict(metrics: Mapping[str, Any]) -> Html:
     ]
     level = "warning" if said[BETTER] and said[WORSE] else (
         "good" if said[BETTER] else "refused" if said[WORSE] else "note")  # fmt: skip
-    text = "B is " + ", ".join(parts) if parts else "Nothing to compare"
+    text = "B is " + "; ".join(parts) if parts else "Nothing to compare"
     return tag("section", tag("h2", text), *below, class_=f"card verdict {level}")
 
 

@@ -161,7 +161,7 @@ def test_a_comparison_of_many_metrics_says_how_many_and_which(tmp_path: Path) ->
     record = {"a": "a", "b": "b", "benchmark": "fgaesthetics", "metrics": metrics}
     (tmp_path / "comparison.json").write_text(json.dumps(record))
     html = write_comparison(tmp_path).read_text(encoding="utf-8")
-    assert "<h2>B is better in 5 of 7 metrics, not separable in SRCC; PLCC</h2>" in html
+    assert "<h2>B is better in 5 of 7 metrics; not separable in SRCC; PLCC</h2>" in html
     assert "s-Acc, v; s-Acc, w; s-Acc, x; s-Acc, y; s-Acc, z" in html
 
 
