@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     start_s = time.monotonic()
     try:
-        sizes = DemoSizes().scaled(options.scale)
+        sizes = DemoSizes().scaled(options.scale).with_sizes(dict(options.sizes))
         made = write_demo_data(
             options.destination, seed=options.seed, sizes=sizes, processes=options.processes
         )
@@ -51,12 +51,27 @@ def _parser() -> argparse.ArgumentParser:
         "--scale", type=float, default=1.0, help="times the usual number of images (default: 1)"
     )
     parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=_size,
+        default=[],
+        metavar="NAME=NUMBER",
+        help="numbers of its own in place of the scaled ones, e.g. series_test=900",
+    )
+    parser.add_argument(
         "--processes",
         type=int,
         default=2,
         help="processes that draw (default: 2); the result is the same",
     )
     return parser
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected NAME=NUMBER, found {text!r}")
+    return name, int(number)
 
 
 if __name__ == "__main__":

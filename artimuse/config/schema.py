@@ -48,6 +48,8 @@ class DemoConfig(Section):
     """Seed of the drawing (not of the training)."""
     scale: float = Field(default=1.0, gt=0)
     """Number of scenes relative to the default of `scripts/make_demo_data.py`."""
+    sizes: dict[str, int] = Field(default_factory=dict)
+    """Numbers of its own in place of the scaled ones: `series_test: 900` (`artimuse.data.demo.DemoSizes`)."""
 
 
 class DataConfig(Section):

@@ -71,7 +71,11 @@ def draw_demo(config: Config) -> None:
         return
     root = Path(config.data.root)
     print(f"data: demo data in {root} (drawn where it is not there yet)", flush=True)
-    write_demo_data(root, seed=demo.seed, sizes=DemoSizes().scaled(demo.scale))
+    try:
+        sizes = DemoSizes().scaled(demo.scale).with_sizes(demo.sizes)
+    except ValueError as error:
+        raise DataError(f"data.demo: {error}") from error
+    write_demo_data(root, seed=demo.seed, sizes=sizes)
 
 
 def load_sources(config: Config) -> list[Source]:

@@ -177,6 +177,24 @@ def test_other_demo_data_and_foreign_files_are_refused(demo: Path, tmp_path: Pat
         DemoSizes(artimuse_val=0)
 
 
+def test_a_series_may_differ_by_one_factor_alone() -> None:
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        shots = [scene.factors() for scene in draw_variations(rng, 4, most_factors=1)]
+        assert len([name for name in shots[0] if len({shot[name] for shot in shots}) > 1]) <= 1
+
+
+def test_sizes_of_ones_own_take_the_place_of_the_scaled_ones(tmp_path: Path) -> None:
+    sizes = DemoSizes().scaled(0.1).with_sizes({"series_test": 900, "factors_per_series": 1})
+    assert sizes == replace(DemoSizes().scaled(0.1), series_test=900, factors_per_series=1)
+    with pytest.raises(ValueError, match="no size of the demo data is called 'series_tests'"):
+        DemoSizes().with_sizes({"series_tests": 900})
+    with pytest.raises(ValueError, match="factors_per_series must be 1 to 5, found 6"):
+        DemoSizes().with_sizes({"factors_per_series": 6})
+    with pytest.raises(ValueError, match="series_test must be at least 1, found 0"):
+        DemoSizes().with_sizes({"series_test": 0})
+
+
 def test_critiques_are_short_and_cover_the_eight_attributes() -> None:
     for scene in _scenes(200):
         said = critiques(scene)

@@ -17,7 +17,12 @@ RECIPE = ROOT / "configs" / "fgaesq_demo.yaml"
 @pytest.fixture(scope="module")
 def recipe(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     runs = tmp_path_factory.mktemp("fgaesq") / "runs"
-    own = ("model.images.tokens=24", "model.images.short_side=64", "train.batch_images=6")
+    own = (
+        "data.demo.sizes={}",
+        "model.images.tokens=24",
+        "model.images.short_side=64",
+        "train.batch_images=6",
+    )
     return ("--config", RECIPE, *SMALL, *own, f"data.root={small_data}", f"run.folder={runs}",
             "evaluation.baselines=[]")  # fmt: skip
 

@@ -38,6 +38,14 @@ _QUESTION = (
 
 
 @dataclass(frozen=True)
+class SeriesShape:
+    """How many images a series has (a mean), and how many factors vary in a natural one at most."""
+
+    images: int
+    factors: int
+
+
+@dataclass(frozen=True)
 class Item:
     """The rows of one item. `rows` maps a label file (without its split) to its rows; `drawn` is the truth."""
 
@@ -46,7 +54,7 @@ class Item:
 
 
 def draw_item(
-    destination: Path, seed: int, images_per_series: int, dataset: str, split: str, index: int
+    destination: Path, seed: int, series: SeriesShape, dataset: str, split: str, index: int
 ) -> Item:
     """Draws item `index` of a split, saves its images below `destination` and returns its rows."""
     rng = np.random.default_rng([seed, DATASETS.index(dataset), SPLITS.index(split), index])
@@ -56,7 +64,7 @@ def draw_item(
     elif dataset == "aesmmit":
         rows, images = _aesmmit(number, rng)
     else:
-        rows, images = _series(number, _KINDS[index % len(_KINDS)], images_per_series, rng)
+        rows, images = _series(number, _KINDS[index % len(_KINDS)], series, rng)
     drawn = []
     for name, scene in images.items():
         path = destination / dataset / name
@@ -145,11 +153,14 @@ def _conversation(question: str, answer: str) -> list[dict[str, str]]:
 
 
 def _series(
-    number: int, kind: str, images_per_series: int, rng: np.random.Generator
+    number: int, kind: str, shape: SeriesShape, rng: np.random.Generator
 ) -> tuple[dict[str, list[Any]], dict[str, Scene]]:
     """A series and its rows: id, two image indices, P(first better), and the two images' calibrated scores."""
-    count = int(np.clip(images_per_series + rng.choice([-1, 0, 0, 1]), 2, 6))
-    scenes = (draw_variations if kind == "natural" else draw_crops)(rng, count)
+    count = int(np.clip(shape.images + rng.choice([-1, 0, 0, 1]), 2, 6))
+    if kind == "natural":
+        scenes = draw_variations(rng, count, most_factors=shape.factors)
+    else:
+        scenes = draw_crops(rng, count)
     scores = calibrated([quality(scene) for scene in scenes], rng)
     rows: list[str] = []
     ordered: list[tuple[int, int, float]] = []

@@ -19,6 +19,8 @@ SUBJECTS = ("tree", "house", "person", "tower")
 SETTINGS = ("meadow", "desert", "snowfield", "coast")
 SKIES = ("clear", "sunset", "cloudy")
 MOST_PIECES = 8
+VARIED = ("exposure", "blur", "vividness", "subject_at", "pieces")
+"""What may vary within a natural series."""
 
 # Every factor is drawn from one of three bands with a gap between them, so that the word for it ("dark") is
 # never a matter of the third decimal. The bands of the two-sided factors lie symmetrically about their
@@ -116,14 +118,10 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     )
 
 
-def draw_variations(rng: np.random.Generator, images: int) -> list[Scene]:
-    """A `natural` series: one scene of which one or two factors vary a little from shot to shot."""
+def draw_variations(rng: np.random.Generator, images: int, *, most_factors: int = 2) -> list[Scene]:
+    """A `natural` series: one scene of which one to most_factors factors vary a little from shot to shot."""
     base = draw_scene(rng)
-    varied = rng.choice(
-        ["exposure", "blur", "vividness", "subject_at", "pieces"],
-        size=rng.integers(1, 3),
-        replace=False,
-    )
+    varied = rng.choice(VARIED, size=rng.integers(1, most_factors + 1), replace=False)
     return [_vary(base, list(varied), rng) for _ in range(images)]
 
 

@@ -16,13 +16,22 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from artimuse.data.demo.items import DATASETS, SPLITS, Item, Row, draw_item, write_labels
+from artimuse.data.demo.items import (
+    DATASETS,
+    SPLITS,
+    Item,
+    Row,
+    SeriesShape,
+    draw_item,
+    write_labels,
+)
+from artimuse.data.demo.scene import VARIED
 from artimuse.records import DataError
 
 VERSION = 3
@@ -36,7 +45,8 @@ _OWN = {_MARK, _UNFINISHED, "drawn.jsonl", *DATASETS}
 class DemoSizes:
     """How many images (artimuse, aesmmit) and series to draw per split.
 
-    `images_per_series` is a mean: a series has one image fewer or more, and at least two.
+    `images_per_series` is a mean: a series has one image fewer or more, and at least two. In a natural series
+    one to `factors_per_series` factors vary.
     """
 
     artimuse_train: int = 2400
@@ -49,6 +59,7 @@ class DemoSizes:
     series_val: int = 50
     series_test: int = 150
     images_per_series: int = 3
+    factors_per_series: int = 2
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -60,13 +71,40 @@ class DemoSizes:
             raise ValueError(
                 f"DemoSizes.images_per_series must be 2 to 6, found {self.images_per_series}."
             )
+        if self.factors_per_series > len(VARIED):
+            raise ValueError(
+                f"DemoSizes.factors_per_series must be 1 to {len(VARIED)}, found {self.factors_per_series}."
+            )
 
     def scaled(self, scale: float) -> DemoSizes:
-        """All counts times `scale`, at least 2 each; images_per_series stays."""
+        """All counts times `scale`, at least 2 each; what a series is like stays."""
         if not scale > 0:
             raise ValueError(f"scale must be above 0, found {scale}.")
+        kept = {
+            "images_per_series": self.images_per_series,
+            "factors_per_series": self.factors_per_series,
+        }
         counts = {name: max(2, round(value * scale)) for name, value in asdict(self).items()}
-        return DemoSizes(**{**counts, "images_per_series": self.images_per_series})
+        return DemoSizes(**{**counts, **kept})
+
+    def with_sizes(self, given: Mapping[str, int]) -> DemoSizes:
+        """These sizes, but for the given ones.
+
+        Raises:
+            ValueError: for a name that is none of them, or a number that cannot be.
+        """
+        names = [field.name for field in fields(self)]
+        for name in given:
+            if name not in names:
+                raise ValueError(
+                    f"no size of the demo data is called {name!r}: expected {', '.join(names)}."
+                )
+        return replace(self, **given)
+
+    @property
+    def series(self) -> SeriesShape:
+        """What a series is like."""
+        return SeriesShape(self.images_per_series, self.factors_per_series)
 
     def count(self, dataset: str, split: str) -> int:
         """Images (artimuse, aesmmit) or series (fgaesthetics) of a split."""
@@ -95,9 +133,7 @@ def write_demo_data(
     with _Drawers(processes) as drawers:
         for dataset in DATASETS:
             for split in SPLITS:
-                draw = partial(
-                    draw_item, destination, seed, sizes.images_per_series, dataset, split
-                )
+                draw = partial(draw_item, destination, seed, sizes.series, dataset, split)
                 items = drawers.map(draw, sizes.count(dataset, split))
                 write_labels(destination, dataset, split, items)
                 drawn += [row for item in items for row in item.drawn]
