@@ -134,3 +134,24 @@ def assert_same_weights(one: Path, two: Path) -> None:
         first, second = load_file(one / "model" / name), load_file(two / "model" / name)
         assert first.keys() == second.keys()
         assert all(first[key].equal(second[key]) for key in first)
+
+
+def test_a_critique_is_told_from_that_of_another_image(trained_model: Path, tmp_path: Path) -> None:
+    """By likelihood, on held-out images; chance is one half."""
+    demo = trained_model.parents[1] / "demo" / "artimuse"
+    rows = (demo / "ArtiMuse-10K_text_test.jsonl").read_text(encoding="utf-8").splitlines(True)
+    data = tmp_path / "critiques.jsonl"
+    data.write_text("".join(rows[: 60 * 8]), encoding="utf-8")
+    done = run_python(
+        [ROOT / "scripts" / "evaluate.py", "--model", trained_model / "model",
+         "--benchmark", "artimuse-10k-text", "--data", data, "--images", demo / "images",
+         "--output", tmp_path / "result", "--device", "cpu", "--max-new-tokens", "48"],
+        timeout_s=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "result" / "results.json").read_text())["metrics"]
+    told = metrics["critique_told"]
+    print(f"critiques told apart: {told['value']:.3f} {told['ci95']} n={told['n']}")
+    assert told["n"] > 300
+    assert told["value"] >= 0.7
+    assert told["ci95"][0] > 0.6
