@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from artimuse.config import load_config
 from artimuse.models.folder import load_model
 from artimuse.training import loop
+from artimuse.training.metric_rows import TIMED
 from integration.calls import QUICKSTART, SMALL, Called
 
 STAGES = """stages=[
@@ -42,7 +43,7 @@ def read_json(path: Path) -> Any:
 
 def rows(folder: Path) -> list[dict[str, Any]]:
     read = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k != "images_per_s"} for row in read]
+    return [{k: v for k, v in row.items() if k not in TIMED} for row in read]
 
 
 def models_equal(a: Path, b: Path) -> bool:

@@ -77,7 +77,10 @@ def test_run_json_says_where_the_numbers_come_from(small_run: SmallRun) -> None:
 def test_metrics_have_a_row_a_step(small_run: SmallRun) -> None:
     rows = read_lines(small_run.folder / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 2]
-    keys = {"loss_text", "loss_score", "loss_rank", "lr", "images_per_s"}
+    keys = {
+        "loss_text", "loss_score", "loss_rank", "lr", "readout_lr", "grad_norm", "images_per_s",
+        "data_wait", "memory_mb", "images_seen", "tokens_seen",
+    }  # fmt: skip
     assert all(keys <= row.keys() for row in rows)
     assert all(
         row["loss_text"] > 0 and row["loss_score"] > 0 and row["loss_rank"] > 0 for row in rows
