@@ -10,6 +10,7 @@ there once, also where a process died with rows that it had not passed on, or af
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ class WandB:
         place.mkdir(exist_ok=True)
         name = place / "run-id"
         if not name.exists():
-            name.write_text(wandb.util.generate_id() + "\n", encoding="utf-8")
+            name.write_text(secrets.token_hex(8) + "\n", encoding="utf-8")
         run_id = name.read_text(encoding="utf-8").strip()
         for old in place.glob(f"offline-run-*-{run_id}"):
             shutil.rmtree(old)
