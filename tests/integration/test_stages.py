@@ -93,7 +93,7 @@ def test_two_stages_and_a_resumed_one(
     assert record["seed"] != read_json(text / "run.json")["seed"]
     card = (run / "model" / "README.md").read_text(encoding="utf-8")
     assert (
-        f"| 1 | 01-text | artimuse, aesmmit, fgaesthetics | text 1, score 0, rank 0 | {STEPS} steps |"
+        f"| 1 | 01-text | artimuse, aesmmit, fgaesthetics | text 3, score 0, rank 0 | {STEPS} steps |"
         in card
     )
     assert f"of step {record['selection']['best_step']}, selected by the validation srcc" in card
