@@ -58,6 +58,12 @@ class Batch:
                 moved[item.name] = value.to(device, non_blocking=True)
         return replace(self, **moved)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens that the language model reads, padding left out; without language the image encoder's."""
+        real = self.tree != PADDING if self.tree.shape[1] else self.images.get("present")
+        return 0 if real is None else int(real.sum())
+
     def pin_memory(self) -> Self:
         """The same batch in page-locked memory (called by the data loader on CUDA)."""
         pinned: dict[str, object] = {}

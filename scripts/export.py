@@ -3,12 +3,16 @@
     python scripts/export.py --model runs/custom_finetune/model exported/
     python scripts/export.py --model runs/custom_finetune/model exported/ --dtype bfloat16
     python scripts/export.py --model models/artimuse served/ --score-rows
+    python scripts/export.py --model runs/custom_finetune/model exported/ --push-to-hub me/photo-judge
 
 LoRA adapters and parts that were trained fully become the weights themselves: the folder loads with
 transformers' AutoModelForImageTextToText, and remains a model folder that score.py and train.py take. With
 --score-rows the score of a `tokens` or `levels` read-out can be read off plain transformers' logits.
 
-Exit status 0 only when the folder is complete; 2 for a wrong call.
+--push-to-hub also sends the exported folder to the hub, into a private repository, and needs a token
+(`hf auth login`, or HF_TOKEN). Without it nothing leaves the machine.
+
+Exit status 0 only when the folder is complete (and pushed, where asked for); 2 for a wrong call.
 """
 
 from __future__ import annotations
@@ -31,10 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     import torch
 
     from artimuse.inference.export import export_model
+    from artimuse.inference.hub import prepare_repo, push_folder
+    from artimuse.training.model_card import CARD, exported_card
 
     dtype = getattr(torch, args.dtype) if args.dtype else None
     try:
+        if args.push_to_hub:
+            print(f"hub: {prepare_repo(args.push_to_hub)}", flush=True)
         done = export_model(args.model, args.destination, dtype=dtype, score_rows=args.score_rows)
+        written = str(done.dtype).removeprefix("torch.")
+        card = exported_card(args.model, args.destination, dtype=written, merged=done.merged)
+        (args.destination / CARD).write_text(card, encoding="utf-8")
+        if args.push_to_hub:
+            print(f"pushed: {push_folder(args.destination, args.push_to_hub)}")
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -71,6 +84,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--score-rows", action="store_true",
         help="put the trained rows of a tokens or levels read-out into lm_head; texts may change a little",
+    )  # fmt: skip
+    parser.add_argument(
+        "--push-to-hub", metavar="OWNER/NAME",
+        help="send the folder to the hub, private unless the repository is there already",
     )  # fmt: skip
     return parser.parse_args(argv)
 

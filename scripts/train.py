@@ -5,18 +5,24 @@
     python scripts/train.py --config configs/quickstart.yaml --dry-run        # what would run
     python scripts/train.py --config configs/quickstart.yaml --resume         # continue a stopped run
     torchrun --nproc-per-node 2 scripts/train.py --config configs/quickstart.yaml
+    python scripts/train.py --config configs/quickstart.yaml --push-to-hub me/quickstart
 
 --dry-run prints the resolved configuration as YAML, and below it, as comments, the steps, images and tokens
 of the run, the memory of a GPU, and the train.accumulation that follows for GPUs of --gpu-gb (80) GiB. It
 needs neither a GPU nor the base's weights. What cannot be estimated is said there; a file that the
 configuration names and that is missing is an error, as in a run.
 
-Exit status 0 only when the run is finished (or the dry run printed); 2 for a configuration or data error.
+--push-to-hub sends the finished model folder to the hub, into a private repository, and needs a token
+(`hf auth login`, or HF_TOKEN), which is asked for before training. Without it nothing leaves the machine.
+
+Exit status 0 only when the run is finished (or the dry run printed); 2 for a configuration or data error;
+1 for a model that is finished and could not be pushed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -48,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.dry_run:
             return dry_run(config, gpu_gib=args.gpu_gb)
         check_files(config)
-        return run(config, resume=args.resume)
+        if args.push_to_hub:
+            _prepare_hub(args.push_to_hub)
+        status = run(config, resume=args.resume)
+        return status or _push(config, args.push_to_hub)
     except (ConfigError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,12 +84,41 @@ def _resolved(recipe: Config) -> str:
     return "".join(f"---\n{head}{text}" for head, text in zip(heads, texts, strict=True))
 
 
+def _prepare_hub(repo: str) -> None:
+    """Ask for what a push needs before hours are spent; every process, as all have to stop."""
+    from artimuse.inference.hub import prepare_repo, require_token
+
+    require_token(repo)
+    if _first_process():
+        print(f"hub        {prepare_repo(repo)}", flush=True)
+
+
+def _push(config: Config, repo: str | None) -> int:
+    if repo is None or not _first_process():
+        return 0
+    from artimuse.inference.hub import push_folder
+
+    try:
+        print(f"pushed     {push_folder(config.run_folder / 'model', repo)}")
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _first_process() -> bool:
+    """Before there is an accelerator; also once it has ended."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def run(recipe: Config, *, resume: bool) -> int:
     """Every stage of a recipe that is not finished yet; most recipes have one."""
     # Imported here: --dry-run and configuration errors must not wait for torch.
     from artimuse.training.accelerator import build_accelerator, prepare_stage
     from artimuse.training.stages import open_runs
+    from artimuse.training.trackers import require_trackers
 
+    require_trackers(recipe.run)
     stages = stages_of(recipe)
     accelerator = build_accelerator(stages[0].config.train)
     folders = open_runs(recipe, accelerator, resume=resume)
@@ -104,7 +142,9 @@ def run_stage(
     from artimuse.models.training_record import write_training
     from artimuse.models.words import take_words_from_head, words_are_the_heads
     from artimuse.training import setup
+    from artimuse.training.log import log_results
     from artimuse.training.loop import train
+    from artimuse.training.model_card import write_card
     from artimuse.training.stages import result, seen_before, stages_before
 
     config = stage.config
@@ -137,7 +177,10 @@ def run_stage(
         save_model(model, folder.model)
         write_training(folder.model, folder.recipe, folder.read())
         folder.record(**result(folder))
+        write_card(folder, before)
         print(evaluation.after_training(model, setup.protocol_record(folder)))
+        log_results(folder.path, config.run)
+        write_card(folder, before)
         folder.record(finished=True)
     accelerator.wait_for_everyone()
 
@@ -181,6 +224,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="print the resolved configuration, and what it takes: steps, tokens, memory",
     )
+    parser.add_argument(
+        "--push-to-hub", metavar="OWNER/NAME",
+        help="send the finished model folder to the hub, private unless the repository is there already",
+    )  # fmt: skip
     parser.add_argument(
         "--gpu-gb", type=float, default=80.0, metavar="GIB",
         help="memory of a GPU that --dry-run looks for a micro-batch for (default: 80)",

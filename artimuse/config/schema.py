@@ -39,8 +39,12 @@ class RunConfig(Section):
     """Where run folders are made, relative to the working directory."""
     seed: int = Field(default=0, ge=0)
     """Every random number is derived from it."""
-    wandb: Literal["off", "offline", "online"] = "off"
-    """Also log to Weights & Biases."""
+    trackers: Annotated[list[Literal["tensorboard", "wandb"]], AfterValidator(different)] = Field(
+        default=[]
+    )
+    """Also show the rows of metrics.jsonl there; each is an extra: `pip install "artimuse[tensorboard]"`."""
+    wandb_mode: Literal["offline", "online"] = "offline"
+    """offline: nothing leaves the machine before `wandb sync` is called. online: rows are sent as they come."""
 
 
 class DemoConfig(Section):

@@ -78,6 +78,8 @@ class SourceBase(Section):
     """Image folder, relative to data.root."""
     weight: float = Field(default=1.0, gt=0)
     """Share of a step's images relative to the other sources."""
+    licence: str | None = Field(default=None, min_length=1)
+    """The terms of the data, for the model card (`CC BY-NC 4.0`); None is "not stated" there."""
     questions_per_image: QuestionsPerImage | None = None
     """Overrides data.questions_per_image for this source."""
     minus: list[RootPath] = []

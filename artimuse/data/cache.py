@@ -22,7 +22,7 @@ from artimuse.data.store import open_source, write_source
 from artimuse.records import DataError, Source
 
 # What a recipe may change about a source without its records being others.
-_NOT_RECORDS = {"weight", "questions_per_image"}
+_NOT_RECORDS = {"weight", "questions_per_image", "licence"}
 # The loader looks at what lies in the image folder, or unpacks into it: the names there are its input too.
 _LISTS_IMAGES = ("series_folder", "fgaesthetics", "votes", "aesbench", "hf_dataset")
 _LARGE = 1 << 30

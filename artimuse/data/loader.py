@@ -49,6 +49,7 @@ class StepData:
     micro_batches: list[Batch]
     counts: Counts
     sample_ids: list[list[str]]  # per micro-batch, for messages
+    tokens: int = 0  # that this process reads, those of dummies left out
 
     def pin_memory(self) -> StepData:
         return replace(self, micro_batches=[batch.pin_memory() for batch in self.micro_batches])
@@ -97,11 +98,13 @@ class StepDataset(Dataset[StepData]):
         shares = self.shares(step)
         # Micro-batch m of process r is share m * processes + r.
         own = shares[self.process :: self.processes]
+        batches = [self._batch(share) for share in own]
         return StepData(
             step=step,
-            micro_batches=[self._batch(share) for share in own],
+            micro_batches=batches,
             counts=self.counts(shares),
             sample_ids=[[item.sample.id for item in share.items] for share in own],
+            tokens=sum(b.tokens for b, share in zip(batches, own, strict=True) if not share.dummy),
         )
 
     def shares(self, step: int) -> list[Share]:

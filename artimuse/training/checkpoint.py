@@ -38,6 +38,7 @@ def save_checkpoint(
     fingerprint: dict[str, str],
     keep: int,
     selection: dict[str, Any] | None = None,
+    seen: dict[str, int] | None = None,
 ) -> Path:
     """Save the state after `step` steps; of the others the newest `keep` stay, and the best.
 
@@ -46,6 +47,7 @@ def save_checkpoint(
         model, optimizer: unwrapped.
         fingerprint: what must be the same when resuming.
         selection: `Selection.state`; its best step has a checkpoint, this one or an older one.
+        seen: counts that go on: `Seen`.
     """
     final = _folder_of(folder, step)
     temporary = folder / f".writing-{final.name}"
@@ -54,7 +56,7 @@ def save_checkpoint(
     parameters = _trainable(model)
     save_file({n: _plain(p) for n, p in parameters.items()}, temporary / WEIGHTS_FILE)
     save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
-    state = {"step": step, "fingerprint": fingerprint, "selection": selection}
+    state = {"step": step, "fingerprint": fingerprint, "selection": selection, "seen": seen}
     (temporary / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     for path in (*(temporary / name for name in FILES), temporary):
         _sync(path)
@@ -94,7 +96,8 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer,
     fingerprint: dict[str, str],
 ) -> dict[str, Any]:
-    """Restore model and optimizer, and return the state: `step`, the number of steps done, `selection`.
+    """Restore model and optimizer, and return the state: `step`, the number of steps done, `selection`,
+    `seen`.
 
     Raises:
         ValueError: when a file or tensor is missing, or the configuration or data changed since.

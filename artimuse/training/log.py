@@ -1,4 +1,5 @@
-"""What a run says of itself: metrics.jsonl always, a progress bar on a terminal, plain lines elsewhere."""
+"""What a run says of itself: metrics.jsonl always, a progress bar on a terminal, plain lines elsewhere, and
+the trackers of `run.trackers`."""
 
 from __future__ import annotations
 
@@ -11,6 +12,9 @@ from typing import Any
 from tqdm import tqdm
 
 from artimuse.config import RunConfig
+from artimuse.training.metric_rows import RESULT, as_line, cut_rows, read_rows
+from artimuse.training.speed import Speed
+from artimuse.training.trackers import Tracker, start_trackers
 
 PLAIN_LINE_EVERY_S = 10.0
 
@@ -21,39 +25,40 @@ class RunLog:
     Args:
         folder: the run folder; None logs nothing (every process but the first).
         steps: of the whole run. start: steps done before (rows after it are cut from metrics.jsonl).
-        every: steps between rows.
+        every: steps between rows. speed: measures between them.
     """
 
     def __init__(
-        self, folder: Path | None, *, steps: int, start: int, every: int, config: RunConfig
+        self,
+        folder: Path | None,
+        *,
+        steps: int,
+        start: int,
+        every: int,
+        config: RunConfig,
+        speed: Speed,
     ) -> None:
         self.folder = folder
-        self.steps, self.every = steps, every
-        self._images, self._since = 0, time.perf_counter()
+        self.steps, self.every, self.speed = steps, every, speed
         self._rate: float | None = None
         self._last_line = 0.0
         self._bar: Any = None
-        self._wandb: Any = None
+        self._trackers: list[Tracker] = []
         if folder is None:
             return
         self._path = folder / "metrics.jsonl"
-        cut_rows(self._path, start)
+        self._trackers = start_trackers(config, folder, cut_rows(self._path, start))
         if sys.stderr.isatty():
             self._bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True)
-        if config.wandb != "off":
-            self._wandb = _start_wandb(config, folder)
 
-    def step(self, row: dict[str, Any], *, images: int) -> None:
+    def step(self, row: dict[str, Any]) -> None:
         """Log one step. `row` holds its number (`step`, counted from 1 when done) and its values."""
         if self.folder is None:
             return
-        self._images += images
         if row["step"] % self.every == 0 or row["step"] == self.steps:
-            now = time.perf_counter()
-            self._rate = self._images / max(now - self._since, 1e-9)
-            self._images, self._since = 0, now
-            full = row | {"images_per_s": round(self._rate, 2)}
-            self._write(full)
+            timed = self.speed.row()
+            self._rate = timed["images_per_s"]
+            self._write(row | timed)
         self._show(row)
 
     def validation(self, row: dict[str, Any], *, seconds: float) -> None:
@@ -63,7 +68,7 @@ class RunLog:
             row: its step, and the metrics.
             seconds: that it took; training's images per second are without them.
         """
-        self._since += seconds
+        self.speed.pause(seconds)
         if self.folder is None:
             return
         self._write(row)
@@ -86,15 +91,15 @@ class RunLog:
             return
         if self._bar is not None:
             self._bar.close()
-        if self._wandb is not None:
-            self._wandb.finish()
+        for tracker in self._trackers:
+            tracker.close()
 
     def _write(self, row: dict[str, Any]) -> None:
         # Opened for each row: a run that fails in between leaves no file open.
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        if self._wandb is not None:
-            self._wandb.log(row, step=row["step"])
+            file.write(as_line(row) + "\n")
+        for tracker in self._trackers:
+            tracker.log(row)
 
     def _show(self, row: dict[str, Any]) -> None:
         rate = f"{self._rate:.1f}" if self._rate else "-"
@@ -117,31 +122,21 @@ class RunLog:
             print(f"step={row['step']}/{self.steps} {text}", flush=True)
 
 
-def cut_rows(path: Path, start: int) -> None:
-    """Drop the rows of steps after `start`, and a half-written last row, from a metrics.jsonl."""
-    if not path.exists():
+def log_results(folder: Path, config: RunConfig) -> None:
+    """Add what the finished model scores, where it was evaluated, in a row after all others.
+
+    Args:
+        folder: the run folder, with results/results.json.
+    """
+    results, path = folder / "results" / "results.json", folder / "metrics.jsonl"
+    if not results.exists():
         return
-    kept: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            break  # the process died while it wrote this row
-        if row["step"] <= start:
-            kept.append(line)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    temporary.replace(path)
-
-
-def _start_wandb(config: RunConfig, folder: Path) -> Any:
-    # Imported by a run that uses it, and by no other.
-    import wandb
-
-    return wandb.init(
-        project="artimuse",
-        name=config.name,
-        dir=str(folder),
-        mode="offline" if config.wandb == "offline" else "online",
-        resume="allow",
-    )
+    metrics = json.loads(results.read_text(encoding="utf-8"))["metrics"]
+    step = max(row["step"] for row in read_rows(path))
+    row = {"step": step} | {f"{RESULT}{name}": found["value"] for name, found in metrics.items()}
+    trackers = start_trackers(config, folder, cut_rows(path, step))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(as_line(row) + "\n")
+    for tracker in trackers:
+        tracker.log(row)
+        tracker.close()

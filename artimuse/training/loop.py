@@ -6,10 +6,10 @@ It is given its model, its data and the objective, and knows only `model(batch) 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 
 from artimuse.config import Config
@@ -17,8 +17,9 @@ from artimuse.data.loader import StepDataset, step_loader
 from artimuse.objectives.joint import Objective
 from artimuse.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from artimuse.training.log import RunLog
-from artimuse.training.optimizer import build_optimizer, lr_factor, set_lr
+from artimuse.training.optimizer import build_optimizer, learning_rates, lr_factor, set_lr
 from artimuse.training.selection import Evaluate, Selection
+from artimuse.training.speed import Seen, Speed
 from artimuse.training.step import train_step
 
 
@@ -54,23 +55,26 @@ def train(
     bare_optimizer = build_optimizer(model, settings)
     checkpoints = list_checkpoints(folder / "checkpoints")
     selection = Selection(settings.select, evaluate, steps=steps)
-    start = 0
+    start, seen = 0, Seen()
     if checkpoints:
         state = load_checkpoint(
             checkpoints[-1], model=model, optimizer=bare_optimizer, fingerprint=fingerprint
         )
         start = state["step"]
         selection.restore(state.get("selection"))
+        seen = Seen(**state["seen"])
     wrapped, optimizer = accelerator.prepare(model, bare_optimizer)
     main = accelerator.is_main_process
     log = RunLog(
         folder if main else None,
         steps=steps, start=start, every=settings.log_every, config=config.run,
+        speed=Speed(accelerator.device),
     )  # fmt: skip
     done, stopping = start, False
     pin = accelerator.device.type == "cuda"
     first = steps if selection.stopped else start
-    for step_data in step_loader(data, start=first, workers=config.data.workers, pin_memory=pin):
+    loader = step_loader(data, start=first, workers=config.data.workers, pin_memory=pin)
+    for step_data in log.speed.waiting(loader):
         factor = lr_factor(step_data.step, steps, settings)
         set_lr(bare_optimizer, factor)
         result = train_step(
@@ -78,10 +82,9 @@ def train(
             seed=config.run.seed, clip=settings.clip,
         )  # fmt: skip
         done = step_data.step + 1
-        log.step(
-            _row(done, result, step_data.counts, settings.lr * factor, config),
-            images=step_data.counts.images,
-        )
+        seen.add(step_data.counts.images, result.tokens)
+        rates = {"lr": settings.lr * factor} | learning_rates(bare_optimizer)
+        log.step(_row(done, result, step_data.counts, rates, seen, config))
         better = selection.after_step(done, model, accelerator, log)
         complete = done == steps or selection.stopped
         stopping = complete or (stop is not None and stop(done))
@@ -90,7 +93,7 @@ def train(
                 folder / "checkpoints",
                 step=done, model=model, optimizer=bare_optimizer,
                 fingerprint=fingerprint, keep=settings.checkpoints_kept,
-                selection=selection.state(),
+                selection=selection.state(), seen=asdict(seen),
             )  # fmt: skip
         if stopping:
             break
@@ -105,7 +108,9 @@ def train(
     return complete
 
 
-def _row(done: int, result: Any, counts: Any, lr: float, config: Config) -> dict[str, Any]:
+def _row(
+    done: int, result: Any, counts: Any, rates: dict[str, float], seen: Seen, config: Config
+) -> dict[str, Any]:
     """A row of metrics.jsonl; losses are the step's, over all processes, before weighting."""
     weights = config.objective
     return {
@@ -118,19 +123,13 @@ def _row(done: int, result: Any, counts: Any, lr: float, config: Config) -> dict
         "loss_score": result.score,
         "loss_rank": result.rank,
         **({"loss_align": result.align} if weights.align else {}),
-        "lr": lr,
+        **rates,
         "grad_norm": result.grad_norm,
         "images": counts.images,
         "text_targets": counts.tokens,
         "readouts": counts.readouts,
         "pairs": counts.pairs,
+        "tokens": result.tokens,
+        "images_seen": seen.images,
+        "tokens_seen": seen.tokens,
     }
-
-
-def peak_memory_mb(device: torch.device) -> float:
-    """Peak memory of the device (CUDA) or of this process (CPU), in MB."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -42,6 +42,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
         [
             {
                 "params": parameters,
+                "name": key,
                 "base_lr": getattr(config, key),
                 "weight_decay": config.weight_decay if matrix else 0.0,
             }
@@ -71,6 +72,11 @@ def lr_factor(step: int, steps: int, config: TrainConfig) -> float:
     if config.schedule == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def learning_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """The learning rate of every group by the setting that it has it from: lr, readout_lr, ..."""
+    return {group["name"]: group["lr"] for group in optimizer.param_groups}
 
 
 def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -4,6 +4,7 @@ config.yaml      resolved configuration
 run.json         commit, versions, hashes, seeds, hardware, counts, and whether the run is finished
 stages/          01-text/, ...: the stages before this one, a run folder each, where the recipe has stages
 metrics.jsonl    a row per logged step
+tensorboard/, wandb/    the same rows, where run.trackers names them
 bad_items.jsonl  what was left out of the data, and why
 leaks.jsonl      images that are both trained and evaluated on, where there are any; minus-*.json lists them
 checkpoints/     step-000200/, complete or absent
@@ -33,7 +34,8 @@ from artimuse.config.stages import FOLDER as STAGES
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "safetensors")
 
 # What may differ between a run and its continuation: where it is shown, and how fast it goes.
-FREE_KEYS = ("run.wandb", "data.cache", "data.workers", "data.check_images", "data.max_bad_frac",
+FREE_KEYS = ("run.trackers", "run.wandb_mode", "data.sources.licence", "data.cache", "data.workers",
+             "data.check_images", "data.max_bad_frac",
              "train.checkpoint_every", "train.checkpoints_kept", "train.threads")  # fmt: skip
 
 
@@ -110,7 +112,7 @@ class RunFolder:
         # What was predicted before the first step belongs to the configuration of that attempt.
         shutil.rmtree(self.results, ignore_errors=True)
         self.path.mkdir(parents=True, exist_ok=True)
-        _write_atomic(self.written, to_yaml(self.recipe))
+        write_atomic(self.written, to_yaml(self.recipe))
 
     def read(self) -> dict[str, Any]:
         """run.json, empty where there is none yet."""
@@ -120,7 +122,7 @@ class RunFolder:
     def record(self, **entries: Any) -> None:
         """Add entries to run.json."""
         text = json.dumps(self.read() | entries, indent=2, ensure_ascii=False)
-        _write_atomic(self.path / "run.json", text + "\n")
+        write_atomic(self.path / "run.json", text + "\n")
 
     def _same_config(self) -> None:
         before = _flat(yaml.safe_load(self.written.read_text(encoding="utf-8")))
@@ -138,8 +140,8 @@ class RunFolder:
 
 
 def _of_a_run(key: str) -> str:
-    """`train.threads` of `stages.1.train.threads`."""
-    return re.sub(r"^stages\.\d+\.", "", key)
+    """`train.threads` of `stages.1.train.threads`, and `data.sources.licence` of any source's."""
+    return re.sub(r"^stages\.\d+\.|\.\d+(?=\.|$)", "", key)
 
 
 def provenance(config: Config, device: torch.device, processes: int) -> dict[str, Any]:
@@ -171,7 +173,8 @@ def machine(device: torch.device, processes: int = 1) -> dict[str, Any]:
 def config_fingerprint(config: Config) -> str:
     """sha256 of everything in a configuration that decides the result."""
     flat = _flat(yaml.safe_load(to_yaml(config)))
-    kept = {k: v for k, v in flat.items() if k not in FREE_KEYS and not k.startswith("run.folder")}
+    kept = {k: v for k, v in flat.items()
+            if _of_a_run(k) not in FREE_KEYS and not k.startswith("run.folder")}  # fmt: skip
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -201,7 +204,8 @@ def _commit() -> str | None:
     return described.stdout.strip()
 
 
-def _write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all."""
     temporary = path.with_name(f".{path.name}.writing")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -74,10 +74,12 @@ class Selection:
         broadcast_object_list(metrics)
         better = self._judge(done, metrics[0])
         row = {f"validation_{name}": value for name, value in metrics[0].items()}
-        log.validation(
-            {"step": done, **row, "validation_best_step": self.best},
-            seconds=time.perf_counter() - began,
-        )
+        if self.best is not None:
+            row["validation_best_step"] = self.best
+        log.validation({"step": done, **row}, seconds=time.perf_counter() - began)
+        value = metrics[0][config.metric]
+        if not math.isfinite(value):  # after it is on record
+            raise FloatingPointError(f"step {done}: the validation {config.metric} is {value}")
         return better
 
     def finish(self, done: int, model: Any, checkpoints: Path, log: RunLog) -> None:
@@ -119,10 +121,10 @@ class Selection:
         if name not in metrics:
             raise ValueError(f"train.select.metric: {name!r} is none of {', '.join(metrics)}")
         value = metrics[name]
-        if not math.isfinite(value):
-            raise FloatingPointError(f"step {done}: the validation {name} is {value}")
         higher = value < self.value if name in LOWER_IS_BETTER else value > self.value
-        better = self.best is None or higher  # of equal ones, the earlier
+        better = math.isfinite(value) and (
+            self.best is None or higher
+        )  # of equal ones, the earlier
         if better:
             self.best, self.value = done, value
         self.waited = 0 if better else self.waited + 1

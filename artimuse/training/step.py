@@ -15,13 +15,15 @@ from artimuse.training.accelerator import seed_micro_batch
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """The step's losses over all processes, unweighted, and the gradient's norm before clipping."""
+    """The step's losses over all processes, unweighted, the gradient's norm before clipping, and how many
+    tokens all processes read."""
 
     text: float
     score: float
     rank: float
     align: float
     grad_norm: float
+    tokens: int = 0
 
 
 def train_step(
@@ -47,6 +49,7 @@ def train_step(
     """
     scale = float(accelerator.num_processes * len(data.micro_batches))
     parts = torch.zeros(4, device=accelerator.device)
+    tokens = torch.tensor(data.tokens, device=accelerator.device)
     norm = torch.zeros((), device=accelerator.device)
     for number, batch in enumerate(data.micro_batches):
         seed_micro_batch(seed, data.step, number, accelerator.process_index)
@@ -64,7 +67,10 @@ def train_step(
             optimizer.step()
             optimizer.zero_grad()
     text, score, rank, align = accelerator.reduce(parts, "sum").tolist()  # type: ignore[union-attr]
-    return StepResult(text=text, score=score, rank=rank, align=align, grad_norm=float(norm))
+    read: Any = accelerator.reduce(tokens, "sum")
+    return StepResult(
+        text=text, score=score, rank=rank, align=align, grad_norm=float(norm), tokens=int(read)
+    )
 
 
 def _require_finite(value: torch.Tensor, what: str, data: StepData, number: int) -> None:

@@ -113,6 +113,7 @@ def test_every_cut_holds_the_same_step(
             assert len(part.micro_batches) == accumulation
             found += real(part, [share.dummy for share in shares[process::processes]])
         assert Counter(found) == Counter(uncut.sample_ids[0])
+        assert sum(part.tokens for part in parts) == uncut.tokens > 0
 
 
 @pytest.mark.parametrize("cut", CUTS)
@@ -171,6 +172,7 @@ def test_an_empty_share_is_a_dummy_of_no_weight(build: Callable[..., StepDataset
         assert len(batch.pairs) == 0
     [uncut] = whole_step(build, (1, 1), 0, batch_images=3)
     assert step.counts == uncut.counts
+    assert step.tokens == uncut.tokens, "a dummy is not counted as read"
 
 
 def test_drawn_questions(build: Callable[..., StepDataset]) -> None:

@@ -46,7 +46,9 @@ def test_its_data_are_checked_and_its_size_is_told(
 
 
 def test_it_learns_from_scores_and_from_pairs_in_turn(run: Path) -> None:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    rows = [row for line in lines if "loss" in (row := json.loads(line))]
+    assert all(row["tokens"] > 0 for row in rows), "tokens of the image encoder"
     fine = [row["loss_rank"] > 0 for row in rows]
     assert (
         fine == [row["loss_score"] == 0 for row in rows] == [row["loss_align"] > 0 for row in rows]
@@ -54,10 +56,14 @@ def test_it_learns_from_scores_and_from_pairs_in_turn(run: Path) -> None:
     assert set(fine) == {True, False}
     first = [json.loads(line) for line in
              (run / "stages" / "01-coarse" / "metrics.jsonl").read_text().splitlines()]  # fmt: skip
-    assert all(row["loss_score"] > 0 for row in first)
+    assert all(row["loss_score"] > 0 for row in first if "loss" in row)
     info = read_info(run / "model")
     assert info.align is not None
     assert "training pairs with a text" in info.align
+    card = (run / "model" / "README.md").read_text(encoding="utf-8")
+    assert f"(`objective.align`): {info.align}" in card
+    assert "answers questions" not in card
+    assert "| 1 | 01-coarse | artimuse |" in card
 
 
 def test_a_pair_has_its_own_scores(run: Path) -> None:

@@ -24,6 +24,7 @@ from artimuse.evaluation.held_out import predict
 from artimuse.evaluation.results import chance_levels, compute_metrics, recompute
 from artimuse.inference.scorer import Scorer
 from artimuse.models.build import build_model
+from artimuse.training.metric_rows import TIMED
 from integration.calls import QUICKSTART, ROOT, run_python
 
 pytestmark = pytest.mark.slow
@@ -123,7 +124,7 @@ def test_same_seed_same_weights_and_killed_and_resumed_too(
         (run / "metrics.jsonl").read_text().splitlines() for run in (one, killed / "quickstart")
     ]
     timeless = [
-        [{k: v for k, v in json.loads(row).items() if k != "images_per_s"} for row in run]
+        [{k: v for k, v in json.loads(row).items() if k not in TIMED} for row in run]
         for run in rows
     ]
     assert timeless[0] == timeless[1]

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from artimuse.config import load_config
 from artimuse.models.folder import load_model
 from artimuse.training import loop
+from artimuse.training.metric_rows import TIMED
 from integration.calls import QUICKSTART, SMALL, Called
 
 STAGES = """stages=[
@@ -42,7 +43,7 @@ def read_json(path: Path) -> Any:
 
 def rows(folder: Path) -> list[dict[str, Any]]:
     read = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k != "images_per_s"} for row in read]
+    return [{k: v for k, v in row.items() if k not in TIMED} for row in read]
 
 
 def models_equal(a: Path, b: Path) -> bool:
@@ -71,11 +72,12 @@ def test_two_stages_and_a_resumed_one(
             path.name for path in folder.iterdir()
         }
         assert read_json(folder / "run.json")["finished"]
-    assert all(row["loss_text"] > 0 and row["loss_score"] == 0 for row in rows(text))
+    first = [row for row in rows(text) if "loss" in row]
+    assert all(row["loss_text"] > 0 and row["loss_score"] == 0 for row in first)
     steps = [row for row in rows(run) if "loss" in row]
     assert all(row["loss_text"] == 0 for row in steps)
     assert all(row["loss_score"] > 0 for row in steps)
-    evaluated = [row for row in rows(run) if "loss" not in row]
+    evaluated = [row for row in rows(run) if "validation_srcc" in row]
     assert [row["step"] for row in evaluated] == [2, 4]
     assert "validation_srcc" in evaluated[0]
 
@@ -89,6 +91,14 @@ def test_two_stages_and_a_resumed_one(
     assert "validation_seen_before" not in record, "all stages cut the same images off"
     assert load_model(run / "model").info.base == str((text / "model").resolve())
     assert record["seed"] != read_json(text / "run.json")["seed"]
+    card = (run / "model" / "README.md").read_text(encoding="utf-8")
+    assert (
+        f"| 1 | 01-text | artimuse, aesmmit, fgaesthetics | text 3, score 0, rank 0 | {STEPS} steps |"
+        in card
+    )
+    assert f"of step {record['selection']['best_step']}, selected by the validation srcc" in card
+    assert "selected on these very images" not in card, "evaluation.sources are others"
+    assert "Stages before" not in (text / "model" / "README.md").read_text(encoding="utf-8")
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     assert [stage["name"] for stage in config["stages"]] == ["text", "score"]
 

@@ -76,12 +76,34 @@ def test_run_json_says_where_the_numbers_come_from(small_run: SmallRun) -> None:
 
 def test_metrics_have_a_row_a_step(small_run: SmallRun) -> None:
     rows = read_lines(small_run.folder / "metrics.jsonl")
-    assert [row["step"] for row in rows] == [1, 2]
-    keys = {"loss_text", "loss_score", "loss_rank", "lr", "images_per_s"}
+    assert [row["step"] for row in rows] == [1, 2, 2]
+    *rows, result = rows
+    metrics = read_json(small_run.folder / "results" / "results.json")["metrics"]
+    assert result == {"step": 2} | {f"evaluation_{k}": m["value"] for k, m in metrics.items()}
+    keys = {
+        "loss_text", "loss_score", "loss_rank", "lr", "grad_norm", "images_per_s",
+        "data_wait", "memory_mb", "images_seen", "tokens_seen",
+    }  # fmt: skip
     assert all(keys <= row.keys() for row in rows)
     assert all(
         row["loss_text"] > 0 and row["loss_score"] > 0 and row["loss_rank"] > 0 for row in rows
     )
+
+
+def test_the_model_has_a_card_with_its_metrics(small_run: SmallRun) -> None:
+    text = (small_run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    results = read_json(small_run.folder / "results" / "results.json")
+    for found in results["metrics"].values():
+        low, high = found["ci95"]
+        assert f"| {found['value']:.3f} | [{low:.3f}, {high:.3f}] | {found['n']} |" in text
+    run = read_json(small_run.folder / "run.json")
+    for value in (run["model_sha256"], run["data_sha256"], str(run["commit"])):
+        assert f"`{value}`" in text
+    assert (
+        f"| trained on | artimuse | artimuse10k | {run['sources']['artimuse']['images']} |" in text
+    )
+    assert "not stated" in text
+    assert "It has seen drawings only" in text
 
 
 def test_results_have_the_designs_form(small_run: SmallRun) -> None:

@@ -29,6 +29,7 @@ from artimuse.prompts import protocol
 from artimuse.records import Source
 from artimuse.training.accelerator import build_accelerator
 from artimuse.training.loop import train
+from artimuse.training.metric_rows import TIMED
 
 STEPS = 8
 Evaluate = Callable[[Any], Mapping[str, float]]
@@ -123,7 +124,7 @@ def select_run(
     )  # fmt: skip
     weights = {n: p.detach().clone() for n, p in model.named_parameters()}
     rows = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
-    return weights, [{k: v for k, v in r.items() if k != "images_per_s"} for r in rows], done
+    return weights, [{k: v for k, v in r.items() if k not in TIMED} for r in rows], done
 
 
 def main(folder: str, name: str, how: str) -> None:

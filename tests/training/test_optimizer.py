@@ -19,7 +19,7 @@ from artimuse.models.build import build_model
 from artimuse.models.parts import part_of
 from artimuse.objectives.text import text_loss
 from artimuse.records import Sample
-from artimuse.training.optimizer import build_optimizer, lr_factor, set_lr
+from artimuse.training.optimizer import build_optimizer, learning_rates, lr_factor, set_lr
 from conftest import build_tiny, make_collator
 
 
@@ -115,6 +115,14 @@ def test_without_rates_of_parts_the_groups_are_those_of_one_rate(
         ({id(p) in read for p in g["params"]}, {p.ndim > 1 for p in g["params"]}) for g in groups
     ]
     assert seen == [({False}, {False}), ({False}, {True}), ({True}, {False}), ({True}, {True})]
+
+
+def test_every_group_has_its_learning_rate_in_the_log(tiny_model: AestheticModel) -> None:
+    optimizer = build_optimizer(
+        tiny_model, TrainConfig(steps=1, lr=1e-3, readout_lr=1e-2, projector_lr=1e-4)
+    )
+    set_lr(optimizer, 0.5)
+    assert learning_rates(optimizer) == {"lr": 5e-4, "readout_lr": 5e-3, "projector_lr": 5e-5}
 
 
 def test_equal_rates_train_to_the_same_bits(

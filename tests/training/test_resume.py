@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,12 @@ from artimuse.prompts import protocol
 from artimuse.training.accelerator import build_accelerator
 from artimuse.training.checkpoint import list_checkpoints
 from artimuse.training.loop import train
+from artimuse.training.metric_rows import TIMED
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
 
 FINGERPRINT = {"configuration": "a", "data": "b"}
-TIMING = ("images_per_s",)
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +117,7 @@ def run(
     )  # fmt: skip
     weights = {n: p.detach().clone() for n, p in model.named_parameters()}
     rows = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
-    return weights, [{k: v for k, v in r.items() if k not in TIMING} for r in rows], done
+    return weights, [{k: v for k, v in r.items() if k not in TIMED} for r in rows], done
 
 
 def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
@@ -149,6 +150,9 @@ def test_resumed_equals_uninterrupted(
     assert finished
     assert_equal(resumed, through)
     assert resumed_rows == rows
+    for seen, each in (("images_seen", "images"), ("tokens_seen", "tokens")):
+        assert all(row[each] > 0 for row in rows)
+        assert [row[seen] for row in rows] == list(accumulate(row[each] for row in rows))
 
 
 def test_same_seed_same_weights(tmp_path: Path) -> None:

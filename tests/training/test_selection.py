@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from artimuse.training.checkpoint import list_checkpoints
+from artimuse.training.metric_rows import read_rows
 from artimuse.training.selection import Selection, selected
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -164,6 +165,7 @@ def test_the_real_evaluation_selects(tmp_path: Path) -> None:
 def test_a_metric_that_is_no_number_or_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match="step 2: the validation srcc is nan"):
         select_run(tmp_path, "r", by(), scripted([math.nan]))
+    assert math.isnan(read_rows(tmp_path / "r" / "metrics.jsonl")[-1]["validation_srcc"])
     toy.reset_accelerate()
     with pytest.raises(ValueError, match="'plcc' is none of srcc, other"):
         select_run(tmp_path, "s", by("plcc"), scripted([0.1]))
