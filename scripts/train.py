@@ -11,7 +11,9 @@ of the run, the memory of a GPU, and the train.accumulation that follows for GPU
 needs neither a GPU nor the base's weights. What cannot be estimated is said there; a file that the
 configuration names and that is missing is an error, as in a run.
 
-Exit status 0 only when the run is finished (or the dry run printed); 2 for a configuration or data error.
+Exit status 0 only when the run is finished (or the dry run printed); 2 for a configuration or data error, and a
+damaged checkpoint; 1 for a fault on the way; 75 when SIGTERM or SIGINT stopped it after a step, which is
+saved: the same call with --resume goes on.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from artimuse.config import (
@@ -31,6 +34,7 @@ from artimuse.config import (
     to_yaml,
 )
 from artimuse.records import DataError
+from artimuse.training.faults import RESUME_STATUS, CheckpointError, RunError, explained
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -48,10 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.dry_run:
             return dry_run(config, gpu_gib=args.gpu_gb)
         check_files(config)
-        return run(config, resume=args.resume)
-    except (ConfigError, DataError) as error:
+        with explained():
+            return run(config, resume=args.resume)
+    except (ConfigError, DataError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def dry_run(recipe: Config, *, gpu_gib: float) -> int:
@@ -78,11 +86,22 @@ def _resolved(recipe: Config) -> str:
 def run(recipe: Config, *, resume: bool) -> int:
     """Every stage of a recipe that is not finished yet; most recipes have one."""
     # Imported here: --dry-run and configuration errors must not wait for torch.
-    from artimuse.training.accelerator import build_accelerator, prepare_stage
+    from artimuse.training.accelerator import build_accelerator
+    from artimuse.training.lock import locked
+
+    accelerator = build_accelerator(stages_of(recipe)[0].config.train)
+    with locked(recipe.run_folder) if accelerator.is_main_process else nullcontext():
+        status = run_stages(recipe, accelerator, resume=resume)
+    accelerator.end_training()
+    return status
+
+
+def run_stages(recipe: Config, accelerator: Accelerator, *, resume: bool) -> int:
+    """The exit status: 0, or RESUME_STATUS where a signal stopped a stage."""
+    from artimuse.training.accelerator import prepare_stage
     from artimuse.training.stages import open_runs
 
     stages = stages_of(recipe)
-    accelerator = build_accelerator(stages[0].config.train)
     folders = open_runs(recipe, accelerator, resume=resume)
     for stage, folder in zip(stages, folders, strict=True):
         if folder.finished:
@@ -90,15 +109,18 @@ def run(recipe: Config, *, resume: bool) -> int:
                 print(f"{folder.path}: this run is finished; nothing to do")
             continue
         prepare_stage(accelerator, stage.config.train)
-        run_stage(stage, folder, accelerator, before=folders[: stage.number])
-    accelerator.end_training()
+        if not run_stage(stage, folder, accelerator, before=folders[: stage.number]):
+            return RESUME_STATUS
     return 0
 
 
 def run_stage(
     stage: Stage, folder: RunFolder, accelerator: Accelerator, *, before: Sequence[RunFolder]
-) -> None:
-    """From the data to the table. before: the folders of the finished stages that it goes on from."""
+) -> bool:
+    """From the data to the table; False where a signal stopped it on the way.
+
+    before: the folders of the finished stages that it goes on from.
+    """
     from artimuse.evaluation.recipe import RecipeEvaluation
     from artimuse.models.folder import save_model
     from artimuse.models.words import take_words_from_head, words_are_the_heads
@@ -125,11 +147,13 @@ def run_stage(
             folder.record(validation_seen_before=seen)
         evaluation.before_training(model)
     accelerator.wait_for_everyone()
-    train(
+    complete = train(
         model, steps, config, accelerator,
         folder=folder.path, fingerprint=setup.fingerprint(config, data, earlier),
         evaluate=validation,
     )  # fmt: skip
+    if not complete:
+        return False
     if follow_head:
         take_words_from_head(model)
     if accelerator.is_main_process:
@@ -138,6 +162,7 @@ def run_stage(
         print(evaluation.after_training(model, setup.protocol_record(folder)))
         folder.record(finished=True)
     accelerator.wait_for_everyone()
+    return True
 
 
 def _validation(

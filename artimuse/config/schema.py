@@ -277,6 +277,8 @@ class TrainConfig(Section):
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float | None = Field(default=1.0, gt=0)
     """Largest norm of the whole gradient."""
+    nonfinite_in_a_row: int = Field(default=5, gt=0)
+    """A step whose loss or gradient is not finite is skipped; so many in a row end the run."""
     precision: Literal["fp32", "bf16"] = "fp32"
     checkpoint_every: int = Field(default=200, gt=0)
     """Steps between checkpoints; the last step always has one."""

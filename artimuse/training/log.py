@@ -48,7 +48,8 @@ class RunLog:
         if self.folder is None:
             return
         self._images += images
-        if row["step"] % self.every == 0 or row["step"] == self.steps:
+        last, skipped = row["step"] == self.steps, "skipped_samples" in row
+        if row["step"] % self.every == 0 or last or skipped:
             now = time.perf_counter()
             self._rate = self._images / max(now - self._since, 1e-9)
             self._images, self._since = 0, now
