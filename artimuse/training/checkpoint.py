@@ -122,18 +122,19 @@ def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     """Restore the trainable parameters alone, from a step's checkpoint.
 
     Raises:
-        CheckpointError: when the checkpoint or a tensor is missing.
+        CheckpointError: when the checkpoint or a tensor is missing, or was changed.
     """
     path = folder_of(folder, step) / WEIGHTS_FILE
     if not path.is_file():
         raise CheckpointError(f"{path}: the model of the best step is missing; train anew")
+    verify(path.parent)
     _restore_parameters(_trainable(model), _tensors(path), path)
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path}: no safetensors file ({error}); nothing else is read, as it could run code"
         ) from error

@@ -102,6 +102,8 @@ def verify(path: Path) -> None:
         raise CheckpointError(f"{path}: {COMPLETE_FILE} is damaged ({error}); {advice}") from error
     for name, written in files.items():
         file = path / name
+        if Path(name).name != name:
+            raise CheckpointError(f"{path}: {COMPLETE_FILE} names {name!r}, which is no file of it")
         if not file.is_file():
             raise CheckpointError(f"{path}: {name} is missing; {advice}")
         found = facts(file)

@@ -78,13 +78,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def soak(folder: Path, *, minutes: float, draw: random.Random) -> Counts:
-    data = draw_small_data(folder / "demo")
-    counts, began = Counts(), time.monotonic()
-    reference = folder / "reference"
-    launched = launch(data, reference)
-    if launched.wait() != 0:
-        counts.failures.append(f"the run that was left alone: see {log_of(reference)}")
-        return counts
+    """minutes: after the run that is left alone; that of an earlier soak in the folder is used again."""
+    counts, reference = Counts(), folder / "reference"
+    data = folder / "demo"
+    if not (reference / "results" / "results.json").exists():
+        draw_small_data(data)
+        if launch(data, reference).wait() != 0:
+            counts.failures.append(f"the run that was left alone: see {log_of(reference)}")
+            return counts
+    began = time.monotonic()
     while (time.monotonic() - began) / 60 < minutes and not counts.failures:
         run = folder / f"run-{counts.runs:03d}"
         stop_and_resume(data, run, draw, counts)

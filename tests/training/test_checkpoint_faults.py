@@ -80,6 +80,17 @@ def test_a_damaged_mark_is_an_error(tmp_path: Path) -> None:
         run(tmp_path, "r")
 
 
+@pytest.mark.parametrize("name", ["../step-000001/state.json", "/etc/passwd"])
+def test_a_mark_that_names_files_elsewhere_is_an_error(tmp_path: Path, name: str) -> None:
+    run(tmp_path, "r", stop_after=3)
+    mark = tmp_path / "r" / "checkpoints" / "step-000002" / "complete.json"
+    written = json.loads(mark.read_text())
+    written["files"][name] = {"bytes": 1, "sha256": "0"}
+    mark.write_text(json.dumps(written))
+    with pytest.raises(CheckpointError, match=r"names '.*', which is no file of it"):
+        run(tmp_path, "r")
+
+
 @pytest.mark.parametrize("what", ["configuration", "data"])
 def test_another_configuration_or_other_data_are_refused(tmp_path: Path, what: str) -> None:
     run(tmp_path, "r", stop_after=3)

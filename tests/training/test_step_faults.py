@@ -203,6 +203,23 @@ def test_a_data_worker_that_is_killed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert resumed_rows == rows
 
 
+def test_a_loader_worker_leaves_signals_to_the_trainer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal and a scheduler signal it too; a worker that ended would take the step with it."""
+    real = StepDataset.__getitem__
+
+    def read(self: StepDataset, step: int) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, step)
+
+    monkeypatch.setattr(StepDataset, "__getitem__", read)
+    _, rows, done = run(tmp_path, "r", workers=1)
+    assert done
+    assert len(rows) == 6
+
+
 def test_a_process_that_dies_takes_the_others_with_it(tmp_path: Path) -> None:
     """Within a minute, with a message; the checkpoint of step 2 is there."""
     _, rows, _ = run(tmp_path, "through")
