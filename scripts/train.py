@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, DataError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except RunError as error:
+    except (RunError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

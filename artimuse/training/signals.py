@@ -44,11 +44,12 @@ class StopSignal:
                     self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self.received is not None and not self._acted:
-            # It came too late to stop after a step: it ends the process as if it came now.
+        if self.received is not None and not self._acted and kind is None:
+            # It came too late to stop after a step: it ends the process as if it came now. An error is let
+            # through: a launcher signals the others when one process is gone, and they have to say why.
             os.kill(os.getpid(), self.received)
 
     def agreed(self, accelerator: Accelerator) -> bool:

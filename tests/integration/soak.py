@@ -86,9 +86,10 @@ def soak(folder: Path, *, minutes: float, draw: random.Random) -> Counts:
         if launch(data, reference).wait() != 0:
             counts.failures.append(f"the run that was left alone: see {log_of(reference)}")
             return counts
+    earlier = len(list(folder.glob("run-*.log")))
     began = time.monotonic()
     while (time.monotonic() - began) / 60 < minutes and not counts.failures:
-        run = folder / f"run-{counts.runs:03d}"
+        run = folder / f"run-{earlier + counts.runs:03d}"
         stop_and_resume(data, run, draw, counts)
         if not counts.failures:
             counts.runs += 1

@@ -105,6 +105,19 @@ def test_a_later_signal_and_one_that_came_too_late_end_the_process(patience: int
     assert ended.returncode == -signal.SIGTERM, ended.stderr
 
 
+def test_an_error_is_told_whatever_was_signalled() -> None:
+    """torchrun sends SIGTERM to the processes that lost another one: what they say is why they end."""
+
+    def fail() -> None:
+        with StopSignal() as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.received == signal.SIGTERM
+            raise ValueError("the other one is gone")
+
+    with pytest.raises(ValueError, match="the other one is gone"):
+        fail()
+
+
 def test_an_ignored_signal_stays_ignored() -> None:
     """A shell's background job ignores SIGINT."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
