@@ -15,8 +15,9 @@ configuration names and that is missing is an error, as in a run.
 --push-to-hub sends the finished model folder to the hub, into a private repository, and needs a token
 (`hf auth login`, or HF_TOKEN), which is asked for before training. Without it nothing leaves the machine.
 
-Exit status 0 only when the run is finished (or the dry run printed); 2 for a configuration or data error;
-1 for a model that is finished and could not be pushed.
+Exit status 0 only when the run is finished (or the dry run printed); 2 for a configuration or data error, and a
+damaged checkpoint; 1 for a fault on the way, and for a model that is finished and could not be pushed; 75 when
+SIGTERM or SIGINT stopped it after a step, which is saved: the same call with --resume goes on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from artimuse.config import (
@@ -37,6 +39,7 @@ from artimuse.config import (
     to_yaml,
 )
 from artimuse.records import DataError
+from artimuse.training.faults import RESUME_STATUS, CheckpointError, RunError, explained
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -56,11 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_files(config)
         if args.push_to_hub:
             _prepare_hub(args.push_to_hub)
-        status = run(config, resume=args.resume)
+        with explained():
+            status = run(config, resume=args.resume)
         return status or _push(config, args.push_to_hub)
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (RunError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def dry_run(recipe: Config, *, gpu_gib: float) -> int:
@@ -114,13 +121,24 @@ def _first_process() -> bool:
 def run(recipe: Config, *, resume: bool) -> int:
     """Every stage of a recipe that is not finished yet; most recipes have one."""
     # Imported here: --dry-run and configuration errors must not wait for torch.
-    from artimuse.training.accelerator import build_accelerator, prepare_stage
+    from artimuse.training.accelerator import build_accelerator
+    from artimuse.training.lock import locked
+
+    accelerator = build_accelerator(stages_of(recipe)[0].config.train)
+    with locked(recipe.run_folder) if accelerator.is_main_process else nullcontext():
+        status = run_stages(recipe, accelerator, resume=resume)
+    accelerator.end_training()
+    return status
+
+
+def run_stages(recipe: Config, accelerator: Accelerator, *, resume: bool) -> int:
+    """The exit status: 0, or RESUME_STATUS where a signal stopped a stage."""
+    from artimuse.training.accelerator import prepare_stage
     from artimuse.training.stages import open_runs
     from artimuse.training.trackers import require_trackers
 
     require_trackers(recipe.run)
     stages = stages_of(recipe)
-    accelerator = build_accelerator(stages[0].config.train)
     folders = open_runs(recipe, accelerator, resume=resume)
     for stage, folder in zip(stages, folders, strict=True):
         if folder.finished:
@@ -128,15 +146,18 @@ def run(recipe: Config, *, resume: bool) -> int:
                 print(f"{folder.path}: this run is finished; nothing to do")
             continue
         prepare_stage(accelerator, stage.config.train)
-        run_stage(stage, folder, accelerator, before=folders[: stage.number])
-    accelerator.end_training()
+        if not run_stage(stage, folder, accelerator, before=folders[: stage.number]):
+            return RESUME_STATUS
     return 0
 
 
 def run_stage(
     stage: Stage, folder: RunFolder, accelerator: Accelerator, *, before: Sequence[RunFolder]
-) -> None:
-    """From the data to the table. before: the folders of the finished stages that it goes on from."""
+) -> bool:
+    """From the data to the table; False where a signal stopped it on the way.
+
+    before: the folders of the finished stages that it goes on from.
+    """
     from artimuse.evaluation.recipe import RecipeEvaluation
     from artimuse.models.folder import save_model
     from artimuse.models.training_record import write_training
@@ -166,11 +187,13 @@ def run_stage(
             folder.record(validation_seen_before=seen)
         evaluation.before_training(model)
     accelerator.wait_for_everyone()
-    train(
+    complete = train(
         model, steps, config, accelerator,
         folder=folder.path, fingerprint=setup.fingerprint(config, data, earlier),
         evaluate=validation,
     )  # fmt: skip
+    if not complete:
+        return False
     if follow_head:
         take_words_from_head(model)
     if accelerator.is_main_process:
@@ -183,6 +206,7 @@ def run_stage(
         write_card(folder, before)
         folder.record(finished=True)
     accelerator.wait_for_everyone()
+    return True
 
 
 def _validation(

@@ -25,7 +25,6 @@ from artimuse.config.schema import (
     ReadoutConfig,
     RunConfig,
     ScratchConfig,
-    TrainConfig,
 )
 from artimuse.config.selection import SelectConfig
 from artimuse.config.sources import (
@@ -38,6 +37,7 @@ from artimuse.config.sources import (
     SourceConfig,
 )
 from artimuse.config.stages import Stage, StageConfig, stages_of
+from artimuse.config.training import TrainConfig
 
 __all__ = [
     "READOUT_LOSSES",

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from artimuse.config.objective import ObjectiveConfig, refuse_unfit
-from artimuse.config.selection import TRAINED_BY, SelectConfig
+from artimuse.config.selection import TRAINED_BY
 from artimuse.config.sources import (
     EVALUATION_ONLY,
     NEVER_TRAINED,
@@ -25,6 +25,7 @@ from artimuse.config.sources import (
     different,
 )
 from artimuse.config.stages import StageConfig, refuse_origins
+from artimuse.config.training import TrainConfig
 from artimuse.config.tuning import LoraConfig, PartTuning, Quantization
 
 ReadoutKind = Literal["regression", "tokens", "levels", "bins"]
@@ -253,51 +254,6 @@ class ModelConfig(Section):
                 f"quantization: {self.quantization!r} is for frozen weights; expected tuning 'lora' "
                 "beside it, found 'full'"
             )
-        return self
-
-
-class TrainConfig(Section):
-    steps: int | None = Field(default=None, gt=0)
-    """Optimizer steps; or give epochs."""
-    epochs: float | None = Field(default=None, gt=0)
-    """Passes over the first source."""
-    batch_images: int = Field(default=16, gt=0)
-    """Images of an optimizer step, over all processes and micro-batches."""
-    series_images: int | None = Field(default=None, gt=0)
-    """With data.mixture alternate: images of a step of a source that has pairs; None is batch_images."""
-    accumulation: int = Field(default=1, gt=0)
-    """Micro-batches that each process cuts its share of a step into."""
-    row_tokens: int | None = Field(default=None, gt=0)
-    """Pack several images' trees into rows of at most so many tokens; None is one tree a row."""
-    lr: float = Field(default=1e-4, gt=0)
-    readout_lr: float | None = Field(default=None, gt=0)
-    """Learning rate of the read-out and links; None is lr."""
-    vision_lr: float | None = Field(default=None, gt=0)
-    projector_lr: float | None = Field(default=None, gt=0)
-    """Learning rates of what is trained of the vision tower and of the projector, adapters included; None
-    is lr. LLaVA-1.5's LoRA recipe has lr 2e-4 and projector_lr 2e-5."""
-    schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_frac: float = Field(default=0.03, ge=0, lt=1)
-    """Share of the steps with a linearly rising learning rate."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip: float | None = Field(default=1.0, gt=0)
-    """Largest norm of the whole gradient."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    checkpoint_every: int = Field(default=200, gt=0)
-    """Steps between checkpoints; the last step always has one."""
-    checkpoints_kept: int = Field(default=3, ge=3)
-    log_every: int = Field(default=1, gt=0)
-    """Steps between rows of metrics.jsonl."""
-    threads: int | None = Field(default=None, gt=0)
-    """CPU threads of torch; None leaves its default."""
-    select: SelectConfig | None = None
-    """Keep the best model of the run by a metric of the validation split; None keeps the last."""
-
-    @model_validator(mode="after")
-    def _length(self) -> TrainConfig:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("expected exactly one of `steps` and `epochs`")
         return self
 
 

@@ -8,6 +8,7 @@ processes change nothing about which samples make up a step.
 from __future__ import annotations
 
 import heapq
+import signal
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -211,13 +212,17 @@ def step_loader(
         sampler=range(start, len(dataset)),
         num_workers=workers,
         pin_memory=pin_memory,
-        # The threads are the trainer's; a worker decodes one image after the other.
-        worker_init_fn=_one_thread if workers else None,
+        worker_init_fn=_start_worker if workers else None,
         persistent_workers=False,
         prefetch_factor=4 if workers else None,
     )
     return iter(loader)
 
 
-def _one_thread(_: int) -> None:
+def _start_worker(_: int) -> None:
+    # The threads are the trainer's; a worker decodes one image after the other.
     torch.set_num_threads(1)
+    # A terminal and a scheduler signal every process. The trainer decides when to stop, and a worker ends when
+    # it is told to, or when the trainer is gone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -21,13 +21,13 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import nn
-from transformers import AutoConfig
 
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder, model_folder
 from artimuse.models.folder import load_model, read_info, require_base, save_model
 from artimuse.models.lora import merge_adapter
 from artimuse.models.readouts import WordsReadout, words_of
+from artimuse.models.stock import read_config
 from artimuse.models.training_record import Training, read_training, write_record
 
 PROCESSOR_FILE = "processor_config.json"
@@ -101,7 +101,7 @@ def export_model(
 def _own_dtype(source: str | Path | None) -> torch.dtype:
     """The type that a transformers folder says it is in; float32 where it says nothing."""
     assert source is not None
-    found: Any = AutoConfig.from_pretrained(base_folder(source, weights=False)).dtype
+    found: Any = read_config(base_folder(source, weights=False)).dtype
     return found or torch.float32
 
 

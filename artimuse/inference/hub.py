@@ -3,6 +3,7 @@
     prepare_repo("me/photo-judge")                         # before training: token, name, repository
     push_folder(Path("runs/NAME/model"), "me/photo-judge") # after it: this folder's files and no others
 
+training.json stays here: it says where this machine has its data and models. What others need, the card says.
 A new repository is private. One that is there keeps the visibility that it has, which is printed.
 """
 
@@ -15,6 +16,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 from artimuse.config import ConfigError
+from artimuse.models.training_record import TRAINING_FILE
 
 FLAG = "--push-to-hub"
 
@@ -67,16 +69,17 @@ def prepare_repo(repo: str, *, endpoint: str | None = None) -> str:
 
 
 def push_folder(folder: Path, repo: str, *, endpoint: str | None = None) -> str:
-    """Send every file of a model folder, in one commit, and no other file.
+    """Send every file of a model folder but training.json, in one commit, and no other file.
 
     Returns:
-        The commit's address.
+        The commit's address, and what was left out.
 
     Raises:
         ValueError: for a link in the folder, which may lead out of it.
         OSError: when the hub refuses or is out of reach; the folder is as it was.
     """
-    for path in sorted(folder.rglob("*")):
+    paths = sorted(folder.rglob("*"))
+    for path in paths:
         if path.is_symlink():
             raise ValueError(
                 f"{path}: a link, and what it leads to may lie outside the folder: expected files alone; "
@@ -84,12 +87,15 @@ def push_folder(folder: Path, repo: str, *, endpoint: str | None = None) -> str:
             )
     try:
         done = HfApi(endpoint=endpoint).upload_folder(
-            repo_id=repo, folder_path=folder, commit_message="Model folder of artimuse"
-        )
+            repo_id=repo, folder_path=folder, commit_message="Model folder of artimuse",
+            ignore_patterns=[TRAINING_FILE, f"*/{TRAINING_FILE}"],
+        )  # fmt: skip
     # The hub's and the network's errors are of several families; none of them costs the model.
     except Exception as error:
         raise OSError(
             f"{FLAG} {repo}: nothing was pushed: {error}; the model is complete in {folder}: repeat the "
             "call (a finished run needs --resume)"
         ) from error
-    return done.commit_url
+    kept = any(path.name == TRAINING_FILE for path in paths)
+    note = f" (without {TRAINING_FILE}, which names places on this machine)" if kept else ""
+    return f"{done.commit_url}{note}"

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoConfig
 
 from artimuse.config import ConfigError, ImagesConfig, LoraConfig, ModelConfig, ReadoutConfig
 from artimuse.models.aesthetic import AestheticModel
@@ -25,7 +24,7 @@ from artimuse.models.lora import add_lora, merge_adapter, require_same_settings,
 from artimuse.models.parts import Tuning
 from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family, scratch_model
-from artimuse.models.stock import load_backbone, load_family
+from artimuse.models.stock import load_backbone, load_family, read_config
 from artimuse.models.weight_files import weights_sha256
 from artimuse.prompts import PromptProtocol, protocol
 
@@ -122,7 +121,7 @@ def build_family(config: ModelConfig, texts: Iterable[str] = ()) -> tuple[Any, i
     else:
         assert config.base is not None
         folder = base_folder(config.base, weights=False)
-        backbone = AutoConfig.from_pretrained(folder)
+        backbone = read_config(folder)
         family = load_family(folder, backbone, wording, info.images)
     if not family.language:
         return family, None

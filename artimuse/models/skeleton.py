@@ -20,7 +20,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from transformers import AutoConfig
 
 from artimuse.config import ModelConfig
 from artimuse.models.adapter import adapter_without_weights
@@ -30,7 +29,7 @@ from artimuse.models.build import make_trainable, model_info
 from artimuse.models.folder import assemble, is_model_folder, read_info
 from artimuse.models.readouts import words_of
 from artimuse.models.scratch import scratch_family
-from artimuse.models.stock import from_config, load_family
+from artimuse.models.stock import from_config, load_family, read_config
 from artimuse.prompts import protocol
 
 
@@ -58,7 +57,7 @@ def skeleton(
         )
     else:
         folder, adapter = _folders(config)
-        architecture = AutoConfig.from_pretrained(folder)
+        architecture = read_config(folder)
         family = load_family(adapter or folder, architecture, protocol(info.prompt), info.images)
     with torch.device("meta"):
         # transformers changes the sub-configurations that it is given.

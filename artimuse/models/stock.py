@@ -27,6 +27,15 @@ from artimuse.models.weight_files import incomplete, require_whole
 from artimuse.prompts import PromptProtocol
 
 
+def read_config(folder: Path) -> Any:
+    """transformers' configuration of a folder; code that lies beside it is never run, nor asked about.
+
+    Raises:
+        ValueError: for a model that exists as code in the folder alone.
+    """
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
 def load_backbone(
     source: str | Path, dtype: torch.dtype, quantization: Quantization = "none"
 ) -> Any:
@@ -40,19 +49,20 @@ def load_backbone(
     require_whole(folder)
     options: dict[str, Any] = {}
     if quantization != "none":
-        kind = AutoConfig.from_pretrained(folder).model_type
+        kind = read_config(folder).model_type
         options["quantization_config"] = quantization_config(
             quantization, known_family(kind, source), dtype
         )
     transformers_logging.disable_progress_bar()
     # Without use_safetensors a folder of pickles would be loaded; `dtype` must be said, as the default
     # follows the checkpoint.
-    kind = AutoConfig.from_pretrained(folder).model_type
+    kind = read_config(folder).model_type
     loaded: Any = model_class(kind).from_pretrained(
         folder,
         dtype=dtype,
         attn_implementation="sdpa",
         use_safetensors=True,
+        trust_remote_code=False,
         output_loading_info=True,
         **options,
     )
@@ -93,15 +103,19 @@ def load_family(
     folder = base_folder(source, weights=False)
     if known is FGAesQFamily:
         with _told_of(folder, "image processor"):
-            image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+            image_processor = AutoImageProcessor.from_pretrained(
+                folder, backend="pil", trust_remote_code=False
+            )
         return known.from_config(None, image_processor, config, protocol=protocol, images=images)
     _only_full_attention(config, source)
     with _told_of(folder, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.chat_template is None:
         tokenizer.chat_template = _processor_template(folder)
     with _told_of(folder, "image processor"):
-        image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+        image_processor = AutoImageProcessor.from_pretrained(
+            folder, backend="pil", trust_remote_code=False
+        )
     return known.from_config(tokenizer, image_processor, config, protocol=protocol, images=images)
 
 

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from artimuse.config import ConfigError, ModelConfig
 from artimuse.models.base import base_folder
 from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.scratch.fgaesq import text_tower
+from artimuse.models.stock import read_config
 from artimuse.models.weight_files import incomplete
 
 RANDOM = "random"
@@ -55,7 +56,7 @@ def attach_text_tower(
 
 def _loaded(source: str, setting: str) -> tuple[Any, Any]:
     folder = base_folder(source, setting=f"model.{setting}")
-    if AutoConfig.from_pretrained(folder).model_type != "clip":
+    if read_config(folder).model_type != "clip":
         raise ConfigError(
             f"model.{setting}: {source} holds no text encoder, which objective.align compares pairs with: "
             "expected a whole CLIP model; name one as model.text_tower, or set objective.align to 0"

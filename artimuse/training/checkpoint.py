@@ -1,28 +1,37 @@
-"""Checkpoints: complete or absent. Safetensors and JSON, nothing that can run code.
+"""What a checkpoint holds. Safetensors and JSON, nothing that can run code.
 
     checkpoints/step-000200/
         model.safetensors        trainable parameters by name
         optimizer.safetensors    optimizer state as `parameter name|state name`
-        state.json               step, the fingerprints of configuration and data, and what is best so far
+        state.json               step, the fingerprints of configuration and data, what is best so far, how many
+                                 images and tokens were seen, and how many steps were skipped
+        complete.json            the others' sizes and hashes (checkpoint_folder.py)
 
-A checkpoint is written to a temporary folder, synced, and renamed; a crash leaves a folder that is ignored.
-The newest ones are kept, and those that a kept one names as the best.
+The newest ones are kept, and those that a kept one names as the best. There are no random states: random
+numbers are derived from the seed, the step, the micro-batch and the process.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE = FILES = (
+from artimuse.training.checkpoint_folder import (
+    folder_of,
+    list_checkpoints,
+    remove,
+    verify,
+    written_whole,
+)
+from artimuse.training.faults import CheckpointError
+
+WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE = (
     "model.safetensors",
     "optimizer.safetensors",
     "state.json",
@@ -39,6 +48,7 @@ def save_checkpoint(
     keep: int,
     selection: dict[str, Any] | None = None,
     seen: dict[str, int] | None = None,
+    skipped: dict[str, int] | None = None,
 ) -> Path:
     """Save the state after `step` steps; of the others the newest `keep` stay, and the best.
 
@@ -47,22 +57,24 @@ def save_checkpoint(
         model, optimizer: unwrapped.
         fingerprint: what must be the same when resuming.
         selection: `Selection.state`; its best step has a checkpoint, this one or an older one.
-        seen: counts that go on: `Seen`.
+        seen: counts that go on: `Seen`. skipped: `SkippedSteps.state`.
+
+    Raises:
+        RunError: when it cannot be written; the checkpoints before stay.
     """
-    final = _folder_of(folder, step)
-    temporary = folder / f".writing-{final.name}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    parameters = _trainable(model)
-    save_file({n: _plain(p) for n, p in parameters.items()}, temporary / WEIGHTS_FILE)
-    save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
-    state = {"step": step, "fingerprint": fingerprint, "selection": selection, "seen": seen}
-    (temporary / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    for path in (*(temporary / name for name in FILES), temporary):
-        _sync(path)
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)
-    _sync(folder)
+    final = folder_of(folder, step)
+    with written_whole(final) as temporary:
+        parameters = _trainable(model)
+        save_file({n: _plain(p) for n, p in parameters.items()}, temporary / WEIGHTS_FILE)
+        save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
+        state = {
+            "step": step,
+            "fingerprint": fingerprint,
+            "selection": selection,
+            "seen": seen,
+            "skipped": skipped,
+        }
+        (temporary / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     _prune(folder, keep)
     return final
 
@@ -73,20 +85,10 @@ def _prune(folder: Path, keep: int) -> None:
     for kept in every[-keep:]:
         selection = json.loads((kept / STATE_FILE).read_text(encoding="utf-8")).get("selection")
         if selection:
-            best.add(_folder_of(folder, selection["best_step"] or 0))
+            best.add(folder_of(folder, selection["best_step"] or 0))
     for old in every[:-keep]:
         if old not in best:
-            shutil.rmtree(old)
-
-
-def _folder_of(folder: Path, step: int) -> Path:
-    return folder / f"step-{step:06d}"
-
-
-def list_checkpoints(folder: Path) -> list[Path]:
-    """Complete checkpoints, oldest first."""
-    found = [p for p in folder.glob("step-*") if re.fullmatch(r"step-\d{6,}", p.name)]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+            remove(old)
 
 
 def load_checkpoint(
@@ -96,28 +98,25 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer,
     fingerprint: dict[str, str],
 ) -> dict[str, Any]:
-    """Restore model and optimizer, and return the state: `step`, the number of steps done, `selection`,
-    `seen`.
+    """Restore model and optimizer, and return the state: `step` (of steps done), `selection`, `seen` and
+    `skipped`.
 
     Raises:
-        ValueError: when a file or tensor is missing, or the configuration or data changed since.
+        CheckpointError: when a file or tensor is missing or was changed, or the configuration or data are
+            others now.
     """
-    for name in FILES:
-        if not (path / name).is_file():
-            raise ValueError(
-                f"{path}: {name} is missing; remove this folder to resume from an older one"
-            )
+    verify(path)
     state = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))
     for key, value in fingerprint.items():
         if state["fingerprint"].get(key) != value:
-            raise ValueError(
+            raise CheckpointError(
                 f"{path}: the {key} changed since this checkpoint was written; resume with what the "
                 "run was started with, or start a new run (run.name=...)"
             )
     parameters = _trainable(model)
-    _restore_parameters(parameters, load_file(path / WEIGHTS_FILE), path / WEIGHTS_FILE)
+    _restore_parameters(parameters, _tensors(path / WEIGHTS_FILE), path / WEIGHTS_FILE)
     _restore_optimizer(
-        parameters, optimizer, load_file(path / OPTIMIZER_FILE), path / OPTIMIZER_FILE
+        parameters, optimizer, _tensors(path / OPTIMIZER_FILE), path / OPTIMIZER_FILE
     )
     return state
 
@@ -126,12 +125,22 @@ def load_weights(folder: Path, step: int, model: nn.Module) -> None:
     """Restore the trainable parameters alone, from a step's checkpoint.
 
     Raises:
-        ValueError: when the checkpoint or a tensor is missing.
+        CheckpointError: when the checkpoint or a tensor is missing, or was changed.
     """
-    path = _folder_of(folder, step) / WEIGHTS_FILE
+    path = folder_of(folder, step) / WEIGHTS_FILE
     if not path.is_file():
-        raise ValueError(f"{path}: the model of the best step is missing; train anew")
-    _restore_parameters(_trainable(model), load_file(path), path)
+        raise CheckpointError(f"{path}: the model of the best step is missing; train anew")
+    verify(path.parent)
+    _restore_parameters(_trainable(model), _tensors(path), path)
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: no safetensors file ({error}); nothing else is read, as it could run code"
+        ) from error
 
 
 def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -183,15 +192,7 @@ def _restore_optimizer(
 def _same_names(expected: set[str], found: set[str], path: Path) -> None:
     if expected != found:
         missing, extra = sorted(expected - found), sorted(found - expected)
-        raise ValueError(
+        raise CheckpointError(
             f"{path}: expected the state of the {len(expected)} trainable parameters; missing: "
             f"{missing[:3]}, unexpected: {extra[:3]}"
         )
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

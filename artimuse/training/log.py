@@ -55,7 +55,8 @@ class RunLog:
         """Log one step. `row` holds its number (`step`, counted from 1 when done) and its values."""
         if self.folder is None:
             return
-        if row["step"] % self.every == 0 or row["step"] == self.steps:
+        last, skipped = row["step"] == self.steps, "skipped_samples" in row
+        if row["step"] % self.every == 0 or last or skipped:
             timed = self.speed.row()
             self._rate = timed["images_per_s"]
             self._write(row | timed)

@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 
 from artimuse.config import Config
 from artimuse.data.loader import StepDataset, step_loader
 from artimuse.objectives.joint import Objective
-from artimuse.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from artimuse.training.checkpoint import load_checkpoint, save_checkpoint
+from artimuse.training.checkpoint_folder import newest_checkpoint, sync
 from artimuse.training.log import RunLog
+from artimuse.training.memory import fetched
+from artimuse.training.nonfinite import SkippedSteps
 from artimuse.training.optimizer import build_optimizer, learning_rates, lr_factor, set_lr
 from artimuse.training.selection import Evaluate, Selection
+from artimuse.training.signals import StopSignal
 from artimuse.training.speed import Seen, Speed
 from artimuse.training.step import train_step
 
@@ -44,27 +49,34 @@ def train(
         folder: the run folder.
         fingerprint: of configuration and data; a checkpoint with another one is refused.
         evaluate: gives the metrics that `train.select` selects by; None where nothing is selected.
-        stop: asked after every step with the number of steps done; True ends the run early.
+        stop: asked after every step with the number of steps done; True ends the run early, without
+            saving.
 
     Returns:
-        Whether training is complete.
+        Whether training is complete; it is not where SIGTERM or SIGINT stopped it after a step.
+
+    Raises:
+        CheckpointError: for a checkpoint that is damaged, or of another configuration or other data.
+        RunError: for memory or a disk that is full, and too many steps in a row that are not finite.
     """
     settings, steps = config.train, len(data)
     objective = Objective(config.objective)
     model.to(accelerator.device).train()
     bare_optimizer = build_optimizer(model, settings)
-    checkpoints = list_checkpoints(folder / "checkpoints")
     selection = Selection(settings.select, evaluate, steps=steps)
+    skipped = SkippedSteps(settings.nonfinite_in_a_row)
     start, seen = 0, Seen()
-    if checkpoints:
+    newest = _newest(folder, accelerator)
+    if newest is not None:
         state = load_checkpoint(
-            checkpoints[-1], model=model, optimizer=bare_optimizer, fingerprint=fingerprint
+            newest, model=model, optimizer=bare_optimizer, fingerprint=fingerprint
         )
         start = state["step"]
         selection.restore(state.get("selection"))
         seen = Seen(**state["seen"])
+        skipped.restore(state.get("skipped"))
     wrapped, optimizer = accelerator.prepare(model, bare_optimizer)
-    main = accelerator.is_main_process
+    main, rows = accelerator.is_main_process, folder / "metrics.jsonl"
     log = RunLog(
         folder if main else None,
         steps=steps, start=start, every=settings.log_every, config=config.run,
@@ -74,29 +86,40 @@ def train(
     pin = accelerator.device.type == "cuda"
     first = steps if selection.stopped else start
     loader = step_loader(data, start=first, workers=config.data.workers, pin_memory=pin)
-    for step_data in log.speed.waiting(loader):
-        factor = lr_factor(step_data.step, steps, settings)
-        set_lr(bare_optimizer, factor)
-        result = train_step(
-            wrapped, optimizer, objective, step_data, accelerator,
-            seed=config.run.seed, clip=settings.clip,
-        )  # fmt: skip
-        done = step_data.step + 1
-        seen.add(step_data.counts.images, result.tokens)
-        rates = {"lr": settings.lr * factor} | learning_rates(bare_optimizer)
-        log.step(_row(done, result, step_data.counts, rates, seen, config))
-        better = selection.after_step(done, model, accelerator, log)
-        complete = done == steps or selection.stopped
-        stopping = complete or (stop is not None and stop(done))
-        if main and (better or complete or done % settings.checkpoint_every == 0):
-            save_checkpoint(
-                folder / "checkpoints",
-                step=done, model=model, optimizer=bare_optimizer,
-                fingerprint=fingerprint, keep=settings.checkpoints_kept,
-                selection=selection.state(), seen=asdict(seen),
+    with StopSignal() as signals:
+        for step_data in log.speed.waiting(fetched(loader, data, first)):
+            factor = lr_factor(step_data.step, steps, settings)
+            set_lr(bare_optimizer, factor)
+            result = train_step(
+                wrapped, optimizer, objective, step_data, accelerator,
+                seed=config.run.seed, clip=settings.clip,
             )  # fmt: skip
-        if stopping:
-            break
+            done = step_data.step + 1
+            seen.add(step_data.counts.images, result.tokens)
+            rates = {"lr": settings.lr * factor} | learning_rates(bare_optimizer)
+            row = _row(done, result, step_data.counts, rates, seen, config)
+            row |= skipped.after_step(result, step_data, accelerator)
+            log.step(row)
+            if result.skipped:
+                log.say(skipped.line(row))
+                skipped.enforce(row)
+            better = selection.after_step(done, model, accelerator, log)
+            complete = done == steps or selection.stopped
+            told = signals.agreed(accelerator)
+            stopping = complete or told or (stop is not None and stop(done))
+            if main and (better or complete or told or done % settings.checkpoint_every == 0):
+                if rows.exists():
+                    sync(rows)
+                save_checkpoint(
+                    folder / "checkpoints",
+                    step=done, model=model, optimizer=bare_optimizer,
+                    fingerprint=fingerprint, keep=settings.checkpoints_kept,
+                    selection=selection.state(), seen=asdict(seen), skipped=skipped.state(),
+                )  # fmt: skip
+            if told and not complete:
+                log.say(f"stopped by {signals.name} after step {done} of {steps}, which is saved")
+            if stopping:
+                break
     complete = done == steps or selection.stopped
     if not (complete or stopping):
         # A loop over a loader takes a StopIteration from inside a dataset for its end.
@@ -106,6 +129,15 @@ def train(
         selection.finish(done, model, folder / "checkpoints", log)
     log.close()
     return complete
+
+
+def _newest(folder: Path, accelerator: Accelerator) -> Path | None:
+    """The checkpoint to go on from: the main process looks, and the others take its word."""
+    found: list[Any] = [None]
+    if accelerator.is_main_process:
+        found = [newest_checkpoint(folder / "checkpoints", lambda text: print(text, flush=True))]
+    broadcast_object_list(found)
+    return found[0]
 
 
 def _row(

@@ -36,7 +36,8 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "
 # What may differ between a run and its continuation: where it is shown, and how fast it goes.
 FREE_KEYS = ("run.trackers", "run.wandb_mode", "data.sources.licence", "data.cache", "data.workers",
              "data.check_images", "data.max_bad_frac",
-             "train.checkpoint_every", "train.checkpoints_kept", "train.threads")  # fmt: skip
+             "train.checkpoint_every", "train.checkpoints_kept", "train.nonfinite_in_a_row",
+             "train.threads")  # fmt: skip
 
 
 class RunFolder:
@@ -71,7 +72,9 @@ class RunFolder:
     def started(self) -> bool:
         """Whether a step was ever taken: before that, a run that was refused is begun anew."""
         rows = self.path / "metrics.jsonl"
-        return rows.exists() and rows.stat().st_size > 0
+        logged = rows.exists() and rows.stat().st_size > 0
+        # A run that was stopped early may have a checkpoint and no row yet (train.log_every).
+        return logged or any((self.path / "checkpoints").glob("step-*"))
 
     def open(self, *, resume: bool) -> None:
         """Make the folder, or with `resume` continue in it.

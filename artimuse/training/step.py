@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from artimuse.data.loader import StepData
 from artimuse.objectives.joint import Objective
 from artimuse.training.accelerator import seed_micro_batch
+from artimuse.training.memory import step_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,11 @@ class StepResult:
     rank: float
     align: float
     grad_norm: float
-    tokens: int = 0
+    tokens: int
+    skipped: bool = False
+    """Whether a loss or the gradient's norm was not finite in some process; nothing was updated then."""
+    suspects: list[str] = field(default_factory=list)
+    """Samples of this process's micro-batches whose own loss is not finite."""
 
 
 def train_step(
@@ -44,38 +49,43 @@ def train_step(
         seed: of the run; dropout is seeded from it, the step, the micro-batch and the process.
         clip: largest norm of the gradient, None for no clipping.
 
+    A loss or gradient that is not finite, in whatever process, is no update in any of them.
+
     Raises:
-        FloatingPointError: for a loss or gradient that is not finite, with the samples of this process.
+        RunError: when memory is out, with the samples of the micro-batch.
     """
     scale = float(accelerator.num_processes * len(data.micro_batches))
-    parts = torch.zeros(4, device=accelerator.device)
+    # Text, score, rank and align for the log; total and norm for what all processes decide alike.
+    parts = torch.zeros(6, device=accelerator.device)
     tokens = torch.tensor(data.tokens, device=accelerator.device)
     norm = torch.zeros((), device=accelerator.device)
+    suspects: list[str] = []
+    finite = True
     for number, batch in enumerate(data.micro_batches):
         seed_micro_batch(seed, data.step, number, accelerator.process_index)
         with accelerator.accumulate(model):
-            on_device = batch.to(accelerator.device)
-            losses = objective(model(on_device), on_device, data.counts, scale=scale)
-            # Before backward: with DeepSpeed the optimizer steps inside it.
-            _require_finite(losses.total, "loss", data, number)
-            accelerator.backward(losses.total)
-            parts += torch.stack([losses.text, losses.score, losses.rank, losses.align])
+            with step_memory(data, number):
+                on_device = batch.to(accelerator.device)
+                losses = objective(model(on_device), on_device, data.counts, scale=scale)
+                # Also where it is not finite: the others wait for this gradient.
+                accelerator.backward(losses.total)
+            total = losses.total.detach()
+            parts[:5] += torch.stack([losses.text, losses.score, losses.rank, losses.align, total])
+            if not torch.isfinite(total):
+                suspects += data.sample_ids[number]
             if accelerator.sync_gradients:
-                norm = accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
-                assert norm is not None
-                _require_finite(norm, "gradient norm", data, number)
-            optimizer.step()
+                found = accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
+                assert found is not None
+                norm = parts[5] = torch.as_tensor(found)
+                parts = accelerator.reduce(parts, "sum")
+                assert isinstance(parts, torch.Tensor)
+                finite = bool(torch.isfinite(parts).all())
+                if finite:
+                    optimizer.step()
             optimizer.zero_grad()
-    text, score, rank, align = accelerator.reduce(parts, "sum").tolist()  # type: ignore[union-attr]
+    text, score, rank, align = parts[:4].tolist()
     read: Any = accelerator.reduce(tokens, "sum")
     return StepResult(
-        text=text, score=score, rank=rank, align=align, grad_norm=float(norm), tokens=int(read)
-    )
-
-
-def _require_finite(value: torch.Tensor, what: str, data: StepData, number: int) -> None:
-    if not torch.isfinite(value):
-        raise FloatingPointError(
-            f"step {data.step}: the {what} is {float(value)}; samples of this micro-batch: "
-            f"{', '.join(data.sample_ids[number])}. Lower train.lr, or look at these samples"
-        )
+        text=text, score=score, rank=rank, align=align, grad_norm=float(norm),
+        tokens=int(read), skipped=not finite, suspects=suspects,
+    )  # fmt: skip

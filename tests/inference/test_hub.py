@@ -124,6 +124,17 @@ def test_the_hub_sees_the_folders_files_and_no_others(hub: FakeHub, folder: Path
     assert sum(re.search("/commit/", request) is not None for request in hub.requests) == 1
 
 
+def test_where_this_machine_has_its_data_stays_on_it(hub: FakeHub, folder: Path) -> None:
+    place = str(folder.parent / "data")
+    for path in (folder, folder / "base"):
+        (path / "training.json").write_text(json.dumps({"directory": place}))
+    said = push_folder(folder, REPO, endpoint=hub.address)
+    assert said.endswith("/commit/1 (without training.json, which names places on this machine)")
+    assert "artimuse.json" in hub.files
+    assert all(Path(name).name != "training.json" for name in hub.files)
+    assert all(place.encode() not in content for content in hub.files.values())
+
+
 def test_a_public_repository_that_was_there_is_said(hub: FakeHub) -> None:
     hub.private = False
     assert "PUBLIC" in prepare_repo(REPO, endpoint=hub.address)

@@ -32,12 +32,13 @@ from artimuse.prompts import PROTOCOLS
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 CONFIGS = ROOT / "configs" / "README.md"
+RUNS = ROOT / "configs" / "RUNS.md"
 COMMAND = re.compile(r"(?:python3?|torchrun(?: --?\S+(?: \d+)?)*) (scripts/\w+\.py\b[^\n#`\"]*)")
 
 
 def commands() -> list[str]:
     """Every call of a script in the READMEs, the recipes and the scripts' own descriptions."""
-    texts = [README, ROOT / "data" / "README.md", CONFIGS]
+    texts = [README, ROOT / "data" / "README.md", CONFIGS, RUNS]
     texts += sorted((ROOT / "configs").glob("*.yaml"))
     texts += sorted((ROOT / "scripts").glob("*.py"))
     joined = [path.read_text(encoding="utf-8").replace("\\\n", "") for path in texts]
@@ -176,7 +177,7 @@ def tree() -> set[str]:
 def test_the_file_tree_lists_what_is_there() -> None:
     listed = tree()
     assert [path for path in sorted(listed) if not (ROOT / path).exists()] == []
-    there = {f"configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
+    there = {f"configs/{path.name}" for path in (ROOT / "configs").iterdir()}
     there |= {f"scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
     for path in (ROOT / "artimuse").iterdir():
         if path.is_dir() and (path / "__init__.py").exists():
@@ -187,7 +188,7 @@ def test_the_file_tree_lists_what_is_there() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for path in (README, ROOT / "data" / "README.md"):
+    for path in (README, ROOT / "data" / "README.md", CONFIGS, RUNS):
         for link in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
             assert link.startswith("https://") or (path.parent / link).exists(), link
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from itertools import accumulate
 from pathlib import Path
@@ -11,26 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from artimuse.config import Config, LoraConfig, ModelConfig, ReadoutConfig
 from artimuse.data.collate import Collator
-from artimuse.data.loader import StepDataset
-from artimuse.data.order import Order
-from artimuse.data.views import collator
-from artimuse.models.aesthetic import AestheticModel
-from artimuse.models.build import build_model
-from artimuse.models.fgaesq import FGAesQModel
-from artimuse.models.folder import save_model
-from artimuse.models.text_tower import attach_text_tower
-from artimuse.prompts import protocol
-from artimuse.training.accelerator import build_accelerator
 from artimuse.training.checkpoint import list_checkpoints
-from artimuse.training.loop import train
-from artimuse.training.metric_rows import TIMED
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
-
-FINGERPRINT = {"configuration": "a", "data": "b"}
+from resuming import assert_equal, finish, result, run, start
 
 
 @pytest.fixture(autouse=True)
@@ -38,91 +23,6 @@ def _fresh_accelerate():
     toy.reset_accelerate()
     yield
     toy.reset_accelerate()
-
-
-def config(folder: Path, **train_settings: Any) -> Config:
-    settings = {"steps": 6, "batch_images": 8, "lr": 1e-2, "checkpoint_every": 2} | train_settings
-    return Config.model_validate_json(
-        json.dumps(
-            {
-                "run": {"name": "r", "folder": str(folder)},
-                "data": {
-                    "root": str(folder),
-                    "sources": [{"name": "t", "format": "custom", "images": ".", "table": "t.csv",
-                                 "scale": [0, 10]}],
-                    "workers": 0,
-                },
-                "model": {"scratch": {}},
-                "objective": {"align": 1.0},
-                "train": settings,
-            }
-        )
-    )  # fmt: skip
-
-
-def fresh_model(folder: Path, tuning: str) -> AestheticModel:
-    readout = ReadoutConfig(hidden=16)
-    if tuning == "fgaesq":
-        head = ReadoutConfig(kind="bins", head="fgaesq")  # with dropout
-        seen = toy.seen_config(head, "corrected")
-        model = build_model(seen, seed=0)
-        assert isinstance(model, FGAesQModel)
-        attach_text_tower(model, seen, toy.LINES, seed=1)
-        return model
-    full = build_model(ModelConfig(scratch=toy.SCRATCH, readout=readout), texts=toy.LINES, seed=0)
-    if tuning == "full":
-        return full
-    base = folder / "base"
-    if not base.exists():
-        save_model(full, base)
-    lora = LoraConfig(rank=4, dropout=0.3)
-    return build_model(ModelConfig(base=str(base), tuning="lora", lora=lora), seed=0)
-
-
-def run(
-    folder: Path,
-    name: str,
-    *,
-    tuning: str = "full",
-    mixture: str = "blend",
-    stop_after: int | None = None,
-    fingerprint: dict[str, str] = FINGERPRINT,
-    **settings: Any,
-) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]], bool]:
-    """Train in folder/name from whatever is there; the weights, rows of metrics, and completeness."""
-    toy.reset_accelerate()
-    place = folder / name
-    place.mkdir(exist_ok=True)
-    recipe = config(folder, **settings)
-    model = fresh_model(folder, tuning)
-    singles = [toy.text_unit(folder, f"a{n}", 3) for n in range(5)]
-    scored = [toy.scored_unit(folder, f"b{n}", n) for n in range(7)]
-    ranked = [toy.series_unit(folder, f"c{n}", 2 + n % 2) for n in range(4)]
-    seen = tuning == "fgaesq"
-    if seen:
-        singles, ranked = toy.seen_units(folder)[:2], toy.seen_units(folder)[2:]
-    order = Order(
-        [singles, scored, ranked], weights=[1, 1, 1], batch_images=8, seed=0, steps=6,
-        mixture=mixture,  # type: ignore[arg-type]
-    )  # fmt: skip
-    collate = collator(
-        model.family, protocol=protocol("plain"), aspects=["overall"], datasets=[], texts=seen
-    )
-    steps = StepDataset(
-        order, collate, seed=0, questions_per_image=2, accumulation=recipe.train.accumulation
-    )
-    done = train(
-        model, steps, recipe, build_accelerator(recipe.train), folder=place,
-        fingerprint=fingerprint, stop=None if stop_after is None else lambda k: k >= stop_after,
-    )  # fmt: skip
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    rows = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
-    return weights, [{k: v for k, v in r.items() if k not in TIMED} for r in rows], done
-
-
-def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
-    assert a.keys() == b.keys()
-    assert [name for name in a if not torch.equal(a[name], b[name])] == []
 
 
 @pytest.mark.parametrize(
@@ -165,27 +65,33 @@ def test_at_least_three_checkpoints_are_kept(tmp_path: Path) -> None:
     assert kept == ["step-000004", "step-000005", "step-000006"]
 
 
-def test_changed_data_is_refused(tmp_path: Path) -> None:
-    run(tmp_path, "r", stop_after=3)
-    with pytest.raises(ValueError, match="the data changed"):
-        run(tmp_path, "r", fingerprint=FINGERPRINT | {"data": "other"})
+@pytest.mark.parametrize("mixture", ["blend", "alternate"])
+def test_two_processes_resume_to_the_bit(tmp_path: Path, mixture: str) -> None:
+    options: dict[str, Any] = {"mixture": mixture, "accumulation": 2, "tuning": "lora"}
+    assert finish(start(tmp_path, "through", processes=2, **options)) == [0, 0]
+    weights, rows = result(tmp_path, "through")
+    assert len(rows) == 6
+    assert finish(start(tmp_path, "stopped", processes=2, stop_after=3, **options)) == [75, 75]
+    assert finish(start(tmp_path, "stopped", processes=2, **options)) == [0, 0]
+    resumed, resumed_rows = result(tmp_path, "stopped")
+    assert_equal(resumed, weights)
+    assert resumed_rows == rows
 
 
-def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
-    through, _, _ = run(tmp_path, "through")
-    run(tmp_path, "r", stop_after=3)
-    half = tmp_path / "r" / "checkpoints" / ".writing-step-000004"
-    half.mkdir()
-    (half / "model.safetensors").write_bytes(b"half")
-    resumed, _, _ = run(tmp_path, "r")
-    assert_equal(resumed, through)
-
-
-def test_a_checkpoint_with_a_missing_piece_is_an_error(tmp_path: Path) -> None:
-    run(tmp_path, "r", stop_after=3)
-    (tmp_path / "r" / "checkpoints" / "step-000002" / "optimizer.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"optimizer\.safetensors is missing"):
-        run(tmp_path, "r")
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
+def test_another_number_of_processes_goes_on_with_the_same_steps(
+    tmp_path: Path, first: int, then: int
+) -> None:
+    """Sums in another order differ in their last digits; a sample that is left out would show at once."""
+    through, rows, _ = run(tmp_path, "through")
+    assert set(finish(start(tmp_path, "r", processes=first, stop_after=4))) == {75}
+    assert set(finish(start(tmp_path, "r", processes=then))) == {0}
+    weights, found = result(tmp_path, "r")
+    assert [row.keys() for row in found] == [row.keys() for row in rows]
+    for row, expected in zip(found, rows, strict=True):
+        assert row == pytest.approx(expected, rel=2e-4, abs=1e-6)
+    for name, tensor in weights.items():
+        torch.testing.assert_close(tensor, through[name], rtol=1e-2, atol=2e-4)
 
 
 def test_data_that_end_early_are_no_finished_run(

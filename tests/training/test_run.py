@@ -79,3 +79,11 @@ def test_a_run_that_was_refused_before_its_first_step_is_begun_anew(tmp_path: Pa
     again.open(resume=False)
     assert not refused.results.exists()
     assert load_config(tmp_path / "r" / "config.yaml").train.lr == 0.5
+
+
+def test_a_run_that_has_a_checkpoint_and_no_row_yet_is_not_begun_anew(tmp_path: Path) -> None:
+    folder = RunFolder(recipe(tmp_path))
+    folder.open(resume=False)
+    (folder.path / "checkpoints" / "step-000001").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="holds a stopped run already"):
+        RunFolder(recipe(tmp_path)).open(resume=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import weakref
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from layouts import internvl_checkpoint, internvl_tensors, write
+from malicious import Evil
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -23,16 +23,6 @@ from artimuse.models.published.shards import ShardWriter
 from artimuse.models.published.source import WeightFiles
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(4, dtype=torch.bfloat16)}
-
-
-class Evil:
-    """Runs a program when it is unpickled."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.system, (f"touch {self.mark}",)
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["zip", "torch before 1.6"])
