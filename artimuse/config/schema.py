@@ -278,6 +278,9 @@ class TrainConfig(Section):
     clip: float | None = Field(default=1.0, gt=0)
     """Largest norm of the whole gradient."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    activation_checkpointing: bool = False
+    """Keep every layer's input alone, and compute the layer again in the backward pass: less memory, about a
+    third more work, the same gradients."""
     checkpoint_every: int = Field(default=200, gt=0)
     """Steps between checkpoints; the last step always has one."""
     checkpoints_kept: int = Field(default=3, ge=3)

@@ -34,7 +34,8 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "
 
 # What may differ between a run and its continuation: where it is shown, and how fast it goes.
 FREE_KEYS = ("run.wandb", "data.cache", "data.workers", "data.check_images", "data.max_bad_frac",
-             "train.checkpoint_every", "train.checkpoints_kept", "train.threads")  # fmt: skip
+             "train.checkpoint_every", "train.checkpoints_kept", "train.threads",
+             "train.activation_checkpointing")  # fmt: skip
 
 
 class RunFolder:
