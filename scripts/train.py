@@ -5,6 +5,7 @@
     python scripts/train.py --config configs/quickstart.yaml --dry-run        # what would run
     python scripts/train.py --config configs/quickstart.yaml --resume         # continue a stopped run
     torchrun --nproc-per-node 2 scripts/train.py --config configs/quickstart.yaml
+    accelerate launch --config_file configs/accelerate/zero2.yaml scripts/train.py --config CONFIG    # ZeRO
 
 --dry-run prints the resolved configuration as YAML, and below it, as comments, the steps, images and tokens
 of the run, the memory of a GPU, and the train.accumulation that follows for GPUs of --gpu-gb (80) GiB. It
@@ -80,9 +81,12 @@ def run(recipe: Config, *, resume: bool) -> int:
     # Imported here: --dry-run and configuration errors must not wait for torch.
     from artimuse.training.accelerator import build_accelerator, prepare_stage
     from artimuse.training.stages import open_runs
+    from artimuse.training.zero import refuse_unfit
 
     stages = stages_of(recipe)
     accelerator = build_accelerator(stages[0].config.train)
+    for stage in stages:
+        refuse_unfit(stage.config, accelerator)
     folders = open_runs(recipe, accelerator, resume=resume)
     for stage, folder in zip(stages, folders, strict=True):
         if folder.finished:

@@ -2,7 +2,7 @@
 
     checkpoints/step-000200/
         model.safetensors        trainable parameters by name
-        optimizer.safetensors    optimizer state as `parameter name|state name`
+        optimizer.safetensors    optimizer state as `parameter name|state name`; under ZeRO shards.py's files
         state.json               step, the fingerprints of configuration and data, and what is best so far
 
 A checkpoint is written to a temporary folder, synced, and renamed; a crash leaves a folder that is ignored.
@@ -15,12 +15,15 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+
+from artimuse.training.shards import SHARD
 
 WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE = FILES = (
     "model.safetensors",
@@ -38,6 +41,7 @@ def save_checkpoint(
     fingerprint: dict[str, str],
     keep: int,
     selection: dict[str, Any] | None = None,
+    shards: Sequence[Path] = (),
 ) -> Path:
     """Save the state after `step` steps; of the others the newest `keep` stay, and the best.
 
@@ -46,6 +50,7 @@ def save_checkpoint(
         model, optimizer: unwrapped.
         fingerprint: what must be the same when resuming.
         selection: `Selection.state`; its best step has a checkpoint, this one or an older one.
+        shards: files of the optimizer's state that take the place of its own, and are moved: `write_shards`.
     """
     final = _folder_of(folder, step)
     temporary = folder / f".writing-{final.name}"
@@ -53,10 +58,13 @@ def save_checkpoint(
     temporary.mkdir(parents=True)
     parameters = _trainable(model)
     save_file({n: _plain(p) for n, p in parameters.items()}, temporary / WEIGHTS_FILE)
-    save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
+    if not shards:
+        save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
+    for shard in shards:
+        shard.rename(temporary / shard.name)
     state = {"step": step, "fingerprint": fingerprint, "selection": selection}
     (temporary / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    for path in (*(temporary / name for name in FILES), temporary):
+    for path in (*temporary.iterdir(), temporary):
         _sync(path)
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
@@ -99,8 +107,9 @@ def load_checkpoint(
     Raises:
         ValueError: when a file or tensor is missing, or the configuration or data changed since.
     """
+    sharded = any(SHARD.fullmatch(file.name) for file in path.iterdir())
     for name in FILES:
-        if not (path / name).is_file():
+        if not (path / name).is_file() and not (sharded and name == OPTIMIZER_FILE):
             raise ValueError(
                 f"{path}: {name} is missing; remove this folder to resume from an older one"
             )
@@ -113,9 +122,10 @@ def load_checkpoint(
             )
     parameters = _trainable(model)
     _restore_parameters(parameters, load_file(path / WEIGHTS_FILE), path / WEIGHTS_FILE)
-    _restore_optimizer(
-        parameters, optimizer, load_file(path / OPTIMIZER_FILE), path / OPTIMIZER_FILE
-    )
+    if not sharded:  # those follow when the optimizer is in shards again: `load_shard`
+        _restore_optimizer(
+            parameters, optimizer, load_file(path / OPTIMIZER_FILE), path / OPTIMIZER_FILE
+        )
     return state
 
 

@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from artimuse.config import Config
 from artimuse.data.loader import StepDataset, step_loader
 from artimuse.objectives.joint import Objective
+from artimuse.training import shards, zero
 from artimuse.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from artimuse.training.log import RunLog
 from artimuse.training.optimizer import build_optimizer, lr_factor, set_lr
@@ -48,6 +49,7 @@ def train(
     Returns:
         Whether training is complete.
     """
+    zero.refuse_model(model, accelerator)
     settings, steps = config.train, len(data)
     objective = Objective(config.objective)
     model.to(accelerator.device).train()
@@ -56,12 +58,15 @@ def train(
     selection = Selection(settings.select, evaluate, steps=steps)
     start = 0
     if checkpoints:
+        shards.require_same_sharding(checkpoints[-1], accelerator)
         state = load_checkpoint(
             checkpoints[-1], model=model, optimizer=bare_optimizer, fingerprint=fingerprint
         )
         start = state["step"]
         selection.restore(state.get("selection"))
     wrapped, optimizer = accelerator.prepare(model, bare_optimizer)
+    if checkpoints:
+        shards.load_shard(checkpoints[-1], optimizer, accelerator)
     main = accelerator.is_main_process
     log = RunLog(
         folder if main else None,
@@ -85,13 +90,16 @@ def train(
         better = selection.after_step(done, model, accelerator, log)
         complete = done == steps or selection.stopped
         stopping = complete or (stop is not None and stop(done))
-        if main and (better or complete or done % settings.checkpoint_every == 0):
-            save_checkpoint(
-                folder / "checkpoints",
-                step=done, model=model, optimizer=bare_optimizer,
-                fingerprint=fingerprint, keep=settings.checkpoints_kept,
-                selection=selection.state(),
-            )  # fmt: skip
+        if better or complete or done % settings.checkpoint_every == 0:
+            parts = shards.write_shards(folder / "checkpoints", optimizer, accelerator)
+            with shards.whole(model, accelerator):
+                if main:
+                    save_checkpoint(
+                        folder / "checkpoints",
+                        step=done, model=model, optimizer=bare_optimizer, shards=parts,
+                        fingerprint=fingerprint, keep=settings.checkpoints_kept,
+                        selection=selection.state(),
+                    )  # fmt: skip
         if stopping:
             break
     complete = done == steps or selection.stopped
@@ -99,6 +107,7 @@ def train(
         # A loop over a loader takes a StopIteration from inside a dataset for its end.
         raise RuntimeError(f"the data ended after step {done} of {steps}: this is a fault in it")
     accelerator.wait_for_everyone()
+    shards.release(model, accelerator)
     if complete:
         selection.finish(done, model, folder / "checkpoints", log)
     log.close()

@@ -58,8 +58,10 @@ def train_step(
             accelerator.backward(losses.total)
             parts += torch.stack([losses.text, losses.score, losses.rank, losses.align])
             if accelerator.sync_gradients:
-                norm = accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
-                assert norm is not None
+                # Under ZeRO a number: backward has clipped already.
+                found = accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
+                assert found is not None
+                norm = torch.as_tensor(found)
                 _require_finite(norm, "gradient norm", data, number)
             optimizer.step()
             optimizer.zero_grad()
