@@ -76,7 +76,7 @@ class Batch:
         return replace(self, **pinned)
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: DeepSpeed's ZeRO-3 looks for tensors in vars() of what a module returns
 class Outputs:
     """What every model returns for a Batch.
 

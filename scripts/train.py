@@ -5,6 +5,7 @@
     python scripts/train.py --config configs/quickstart.yaml --dry-run        # what would run
     python scripts/train.py --config configs/quickstart.yaml --resume         # continue a stopped run
     torchrun --nproc-per-node 2 scripts/train.py --config configs/quickstart.yaml
+    accelerate launch --config_file configs/accelerate/zero2.yaml scripts/train.py --config CONFIG    # ZeRO
     python scripts/train.py --config configs/quickstart.yaml --push-to-hub me/quickstart
 
 --dry-run prints the resolved configuration as YAML, and below it, as comments, the steps, images and tokens
@@ -136,9 +137,12 @@ def run_stages(recipe: Config, accelerator: Accelerator, *, resume: bool) -> int
     from artimuse.training.accelerator import prepare_stage
     from artimuse.training.stages import open_runs
     from artimuse.training.trackers import require_trackers
+    from artimuse.training.zero import refuse_unfit
 
     require_trackers(recipe.run)
     stages = stages_of(recipe)
+    for stage in stages:
+        refuse_unfit(stage.config, accelerator)
     folders = open_runs(recipe, accelerator, resume=resume)
     for stage, folder in zip(stages, folders, strict=True):
         if folder.finished:

@@ -40,6 +40,9 @@ class TrainConfig(Section):
     nonfinite_in_a_row: int = Field(default=5, gt=0)
     """A step whose loss or gradient is not finite is skipped; so many in a row end the run."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    activation_checkpointing: bool = False
+    """Keep every layer's input alone, and compute the layer again in the backward pass: less memory, about a
+    third more work, the same gradients."""
     checkpoint_every: int = Field(default=200, gt=0)
     """Steps between checkpoints; the last step always has one."""
     checkpoints_kept: int = Field(default=3, ge=3)

@@ -21,7 +21,7 @@ from artimuse.prompts import LEVELS, SCORE_TOKENS
 UNIFORM_SPREAD = 100 / math.sqrt(12)
 
 
-@dataclass(slots=True)
+@dataclass  # without slots, as `Outputs`
 class Reading:
     """scores, spreads: (Q) float32 on 0-100. bins: (Q,K) float32 log-probabilities, or None."""
 

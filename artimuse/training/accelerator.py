@@ -7,35 +7,51 @@ import zlib
 
 import torch
 from accelerate import Accelerator, DistributedType
-from accelerate.utils import InitProcessGroupKwargs
+from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
 
-from artimuse.config import TrainConfig
+from artimuse.config import ConfigError, TrainConfig
+from artimuse.training import zero
+
+KNOWN = (
+    DistributedType.NO,
+    DistributedType.MULTI_GPU,
+    DistributedType.MULTI_CPU,
+    DistributedType.DEEPSPEED,
+)
 
 
 def build_accelerator(config: TrainConfig) -> Accelerator:
     """The accelerator of this process; `accelerate launch` and `torchrun` say how many there are.
 
     Raises:
-        ValueError: under DeepSpeed or FSDP, which checkpoints cannot hold yet.
+        ConfigError: under FSDP or another engine than data parallel and ZeRO, and see `deepspeed_plugin`.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     # On CUDA some operators have no deterministic kernel, and the others are slower.
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    on_cpu = several and not torch.cuda.is_available()
+    on_cpu = not torch.cuda.is_available()
+    sharded = zero.asked_for()
     accelerator = Accelerator(
-        # Without `cpu` several CPU processes would each train alone, without a word.
-        cpu=on_cpu,
-        mixed_precision="bf16" if config.precision == "bf16" else "no",
-        gradient_accumulation_steps=config.accumulation,
-        kwargs_handlers=[InitProcessGroupKwargs(backend="gloo")] if on_cpu else None,
+        # Without `cpu` several CPU processes would each train alone, without a word; with it accelerate
+        # would not see DeepSpeed.
+        cpu=on_cpu and several and not sharded,
+        # Under ZeRO autocast is DeepSpeed's.
+        mixed_precision="bf16" if config.precision == "bf16" and not sharded else "no",
+        # As a plugin: a number alone gives way to what a launcher leaves in the environment.
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=config.accumulation),
+        deepspeed_plugin=zero.deepspeed_plugin(config) if sharded else None,
+        kwargs_handlers=[InitProcessGroupKwargs(backend="gloo")]
+        if on_cpu and (several or sharded)
+        else None,
     )
-    known = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
-    if accelerator.distributed_type not in known:
-        raise ValueError(
-            f"launched under {accelerator.distributed_type.value}: expected one process or data "
-            "parallel (DDP); launch with `torchrun` or an accelerate config of type MULTI_GPU"
+    if sharded:
+        zero.load_models_whole()
+    if accelerator.distributed_type not in KNOWN:
+        raise ConfigError(
+            f"launched under {accelerator.distributed_type.value}: expected one process, data parallel (DDP) "
+            "or DeepSpeed's ZeRO; launch with `torchrun`, or a file of configs/accelerate"
         )
     assert (accelerator.num_processes > 1) == several, "accelerate did not see the other processes"
     assert not several or accelerator.distributed_type != DistributedType.NO
@@ -46,6 +62,7 @@ def prepare_stage(accelerator: Accelerator, config: TrainConfig) -> None:
     """Make an accelerator that trained one stage ready for the next: forget the model, count anew."""
     accelerator.free_memory()
     accelerator.gradient_accumulation_steps = config.accumulation
+    zero.prepare_stage(accelerator, config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
 

@@ -2,7 +2,7 @@
 
     checkpoints/step-000200/
         model.safetensors        trainable parameters by name
-        optimizer.safetensors    optimizer state as `parameter name|state name`
+        optimizer.safetensors    optimizer state as `parameter name|state name`; under ZeRO shards.py's files
         state.json               step, the fingerprints of configuration and data, what is best so far, how many
                                  images and tokens were seen, and how many steps were skipped
         complete.json            the others' sizes and hashes (checkpoint_folder.py)
@@ -14,6 +14,7 @@ numbers are derived from the seed, the step, the micro-batch and the process.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from artimuse.training.checkpoint_folder import (
     written_whole,
 )
 from artimuse.training.faults import CheckpointError
+from artimuse.training.shards import SHARD
 
 WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE = (
     "model.safetensors",
@@ -49,6 +51,7 @@ def save_checkpoint(
     selection: dict[str, Any] | None = None,
     seen: dict[str, int] | None = None,
     skipped: dict[str, int] | None = None,
+    shards: Sequence[Path] = (),
 ) -> Path:
     """Save the state after `step` steps; of the others the newest `keep` stay, and the best.
 
@@ -58,6 +61,7 @@ def save_checkpoint(
         fingerprint: what must be the same when resuming.
         selection: `Selection.state`; its best step has a checkpoint, this one or an older one.
         seen: counts that go on: `Seen`. skipped: `SkippedSteps.state`.
+        shards: files of the optimizer's state that take the place of its own, and are moved: `write_shards`.
 
     Raises:
         RunError: when it cannot be written; the checkpoints before stay.
@@ -66,7 +70,10 @@ def save_checkpoint(
     with written_whole(final) as temporary:
         parameters = _trainable(model)
         save_file({n: _plain(p) for n, p in parameters.items()}, temporary / WEIGHTS_FILE)
-        save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
+        if not shards:
+            save_file(_optimizer_state(parameters, optimizer), temporary / OPTIMIZER_FILE)
+        for shard in shards:
+            shard.rename(temporary / shard.name)
         state = {
             "step": step,
             "fingerprint": fingerprint,
@@ -115,9 +122,10 @@ def load_checkpoint(
             )
     parameters = _trainable(model)
     _restore_parameters(parameters, _tensors(path / WEIGHTS_FILE), path / WEIGHTS_FILE)
-    _restore_optimizer(
-        parameters, optimizer, _tensors(path / OPTIMIZER_FILE), path / OPTIMIZER_FILE
-    )
+    if not any(SHARD.fullmatch(file.name) for file in path.iterdir()):
+        _restore_optimizer(
+            parameters, optimizer, _tensors(path / OPTIMIZER_FILE), path / OPTIMIZER_FILE
+        )  # shards follow when the optimizer is in shards again: `load_shard`
     return state
 
 

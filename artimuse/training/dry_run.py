@@ -72,6 +72,8 @@ def _of_stage(stages: Sequence[Stage], stage: Stage, gpu_gib: float) -> Iterator
             model, steps, tree, train=config.train, text=config.objective.text > 0
         )
         yield from _memory(memory, tree)
+        if config.train.activation_checkpointing:
+            yield "  with train.activation_checkpointing they take less, which is not estimated"
         yield from _micro_batch(config, order, memory, gpu_gib)
     except (ConfigError, DataError) as error:
         yield f"not estimated: {what}: {error}"

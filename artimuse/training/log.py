@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from artimuse.config import RunConfig
+from artimuse.training.checkpoint_folder import sync
 from artimuse.training.metric_rows import RESULT, as_line, cut_rows, read_rows
 from artimuse.training.speed import Speed
 from artimuse.training.trackers import Tracker, start_trackers
@@ -86,6 +87,11 @@ class RunLog:
             self._bar.write(text)
         elif self.folder is not None:
             print(text, flush=True)
+
+    def sync(self) -> None:
+        """Wait until the rows so far are on the disk: a checkpoint never knows more steps than they do."""
+        if self.folder is not None and self._path.exists():
+            sync(self._path)
 
     def close(self) -> None:
         if self.folder is None:

@@ -16,8 +16,9 @@ from accelerate.utils import broadcast_object_list
 from artimuse.config import Config
 from artimuse.data.loader import StepDataset, step_loader
 from artimuse.objectives.joint import Objective
+from artimuse.training import shards, zero
 from artimuse.training.checkpoint import load_checkpoint, save_checkpoint
-from artimuse.training.checkpoint_folder import newest_checkpoint, sync
+from artimuse.training.checkpoint_folder import newest_checkpoint
 from artimuse.training.log import RunLog
 from artimuse.training.memory import fetched
 from artimuse.training.nonfinite import SkippedSteps
@@ -59,6 +60,7 @@ def train(
         CheckpointError: for a checkpoint that is damaged, or of another configuration or other data.
         RunError: for memory or a disk that is full, and too many steps in a row that are not finite.
     """
+    zero.refuse_model(model, accelerator)
     settings, steps = config.train, len(data)
     objective = Objective(config.objective)
     model.to(accelerator.device).train()
@@ -68,6 +70,7 @@ def train(
     start, seen = 0, Seen()
     newest = _newest(folder, accelerator)
     if newest is not None:
+        shards.require_same_sharding(newest, accelerator)
         state = load_checkpoint(
             newest, model=model, optimizer=bare_optimizer, fingerprint=fingerprint
         )
@@ -76,7 +79,9 @@ def train(
         seen = Seen(**state["seen"])
         skipped.restore(state.get("skipped"))
     wrapped, optimizer = accelerator.prepare(model, bare_optimizer)
-    main, rows = accelerator.is_main_process, folder / "metrics.jsonl"
+    if newest is not None:
+        shards.load_shard(newest, optimizer, accelerator)
+    main = accelerator.is_main_process
     log = RunLog(
         folder if main else None,
         steps=steps, start=start, every=settings.log_every, config=config.run,
@@ -107,15 +112,17 @@ def train(
             complete = done == steps or selection.stopped
             told = signals.agreed(accelerator)
             stopping = complete or told or (stop is not None and stop(done))
-            if main and (better or complete or told or done % settings.checkpoint_every == 0):
-                if rows.exists():
-                    sync(rows)
-                save_checkpoint(
-                    folder / "checkpoints",
-                    step=done, model=model, optimizer=bare_optimizer,
-                    fingerprint=fingerprint, keep=settings.checkpoints_kept,
-                    selection=selection.state(), seen=asdict(seen), skipped=skipped.state(),
-                )  # fmt: skip
+            if better or complete or told or done % settings.checkpoint_every == 0:
+                log.sync()
+                parts = shards.write_shards(folder / "checkpoints", optimizer, accelerator)
+                with shards.whole(model, accelerator):
+                    if main:
+                        save_checkpoint(
+                            folder / "checkpoints",
+                            step=done, model=model, optimizer=bare_optimizer, shards=parts,
+                            fingerprint=fingerprint, keep=settings.checkpoints_kept,
+                            selection=selection.state(), seen=asdict(seen), skipped=skipped.state(),
+                        )  # fmt: skip
             if told and not complete:
                 log.say(f"stopped by {signals.name} after step {done} of {steps}, which is saved")
             if stopping:
@@ -125,6 +132,7 @@ def train(
         # A loop over a loader takes a StopIteration from inside a dataset for its end.
         raise RuntimeError(f"the data ended after step {done} of {steps}: this is a fault in it")
     accelerator.wait_for_everyone()
+    shards.release(model, accelerator)
     if complete:
         selection.finish(done, model, folder / "checkpoints", log)
     log.close()

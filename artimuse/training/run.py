@@ -37,7 +37,7 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "
 FREE_KEYS = ("run.trackers", "run.wandb_mode", "data.sources.licence", "data.cache", "data.workers",
              "data.check_images", "data.max_bad_frac",
              "train.checkpoint_every", "train.checkpoints_kept", "train.nonfinite_in_a_row",
-             "train.threads")  # fmt: skip
+             "train.threads", "train.activation_checkpointing")  # fmt: skip
 
 
 class RunFolder:

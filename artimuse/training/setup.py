@@ -30,6 +30,7 @@ from artimuse.data.order import Order
 from artimuse.data.recipe import RecipeData, draw_demo, load_sources, recipe_data
 from artimuse.data.units import units
 from artimuse.data.views import collator, no_language
+from artimuse.models.activations import checkpoint_activations
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.build import build_model
@@ -122,6 +123,8 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
         )
         _refuse_questions(model, data)
         align_with_texts(model, config, data)
+        if config.train.activation_checkpointing:
+            checkpoint_activations(model)
         return model
     # Of a file of the base, or a setting that the family or the vocabulary does not have: the user's to
     # put right, as a ConfigError is.

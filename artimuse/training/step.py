@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,16 +68,20 @@ def train_step(
             with step_memory(data, number):
                 on_device = batch.to(accelerator.device)
                 losses = objective(model(on_device), on_device, data.counts, scale=scale)
-                # Also where it is not finite: the others wait for this gradient.
-                accelerator.backward(losses.total)
-            total = losses.total.detach()
-            parts[:5] += torch.stack([losses.text, losses.score, losses.rank, losses.align, total])
-            if not torch.isfinite(total):
+                every = (losses.text, losses.score, losses.rank, losses.align, losses.total)
+                values = torch.stack(every).detach()
+                # Also where it is not finite: the others wait for this gradient. ZeRO updates inside, unless
+                # the gradient's norm is not finite: so that it is not, whatever the loss was.
+                sound = bool(torch.isfinite(values).all())
+                accelerator.backward(losses.total if sound else losses.total * math.nan)
+            parts[:5] += values
+            if not sound:
                 suspects += data.sample_ids[number]
             if accelerator.sync_gradients:
-                found = accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
-                assert found is not None
-                norm = parts[5] = torch.as_tensor(found)
+                # Under ZeRO a number: backward has clipped already, and updated where it was finite.
+                clipped = accelerator.clip_grad_norm_(model.parameters(), clip or float("inf"))
+                assert clipped is not None
+                norm = parts[5] = torch.as_tensor(clipped)
                 parts = accelerator.reduce(parts, "sum")
                 assert isinstance(parts, torch.Tensor)
                 finite = bool(torch.isfinite(parts).all())

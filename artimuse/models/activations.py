@@ -1,0 +1,17 @@
+"""Activation checkpointing: a layer keeps its input alone, and is computed again in the backward pass."""
+
+from __future__ import annotations
+
+from artimuse.models.aesthetic import AestheticModel
+
+
+def checkpoint_activations(model: AestheticModel) -> None:
+    """Let every layer of the transformers model do so while it is trained; losses and gradients are the same.
+
+    Frozen parts, which run without a graph, are not computed twice.
+    """
+    # Without re-entrance a layer is differentiated whether its input requires a gradient or not: with LoRA
+    # the embeddings, which do not, need no hook that says so.
+    model.transformers_model.activation_checkpointing_enable(
+        activation_checkpointing_kwargs={"use_reentrant": False}
+    )
