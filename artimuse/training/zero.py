@@ -83,7 +83,7 @@ def load_models_whole() -> None:
     Else `from_pretrained` would give every process its shards alone, which this project's own loading,
     adapters and read-outs would have to know of.
     """
-    from transformers.integrations import unset_hf_deepspeed_config
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     unset_hf_deepspeed_config()
 

@@ -135,7 +135,7 @@ def run_case(
         processes=accelerator.num_processes, process=accelerator.process_index,
     )  # fmt: skip
     place.mkdir(exist_ok=True)
-    with spoil(*spoiled, accelerator) if spoiled else nullcontext():
+    with spoil(accelerator, *spoiled) if spoiled else nullcontext():
         train(
             model, steps, config, accelerator, folder=place, fingerprint={"data": "d"},
             stop=None if stop_after is None else lambda k: k >= stop_after,
@@ -143,7 +143,7 @@ def run_case(
     return model, place
 
 
-def spoil(step: int, slope: float, accelerator: Accelerator) -> AbstractContextManager[Any]:
+def spoil(accelerator: Accelerator, step: int, slope: float) -> AbstractContextManager[Any]:
     """The last process's first micro-batch (of two) of a step has an infinite loss.
 
     Args:
