@@ -177,7 +177,7 @@ def tree() -> set[str]:
 def test_the_file_tree_lists_what_is_there() -> None:
     listed = tree()
     assert [path for path in sorted(listed) if not (ROOT / path).exists()] == []
-    there = {f"configs/{path.name}" for path in (ROOT / "configs").iterdir()}
+    there = {f"configs/{path.name}{'/' * path.is_dir()}" for path in (ROOT / "configs").iterdir()}
     there |= {f"scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
     for path in (ROOT / "artimuse").iterdir():
         if path.is_dir() and (path / "__init__.py").exists():
