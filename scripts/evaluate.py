@@ -121,14 +121,16 @@ def judged(args: argparse.Namespace) -> int:
 
 
 def _one(
-    args: argparse.Namespace, name: str, data: Path | None, images: Path | None, output: Path,
+    args: argparse.Namespace, name: str | None, data: Path | None, images: Path | None, output: Path,
     settings: Settings,
 ) -> None:  # fmt: skip
     """One results folder."""
     from artimuse.evaluation.evaluate import evaluate, evaluate_given, evaluate_rows
     from artimuse.evaluation.given import is_rows
 
-    if args.predictions and is_rows(args.predictions):
+    if args.predictions and name is None and is_rows(args.predictions):
+        if data or images:
+            raise ValueError("--data and --images: expected them with --benchmark, found none")
         results = evaluate_rows(args.predictions, output, settings)
     elif data is None or name not in BENCHMARKS:
         raise ValueError(
@@ -147,11 +149,14 @@ def _one(
 
 
 def _report(results: Mapping[str, Any], output: Path) -> None:
+    from artimuse.evaluation.report.words import UNKNOWN_NUMBER
+
     protocol = results["protocol"]
     relation = protocol["training"]
     print(f"{results['benchmark']}: {relation['relation']} ({relation['evidence']})")
     for kind, n in results["n_scored"].items():
-        print(f"n {kind}: {n} of {results['n_expected'][kind]}")
+        expected = results["n_expected"].get(kind)
+        print(f"n {kind}: {n}" + (f" of {expected}" if expected else f", {UNKNOWN_NUMBER}"))
     for missing in protocol["missing"]:
         print(f"not scored: {missing}")
     _show(results["benchmark"], results["metrics"])
@@ -176,7 +181,8 @@ def _settings(args: argparse.Namespace, sharing: Any) -> Settings:
     return Settings(
         asking=Asking(args.choices, args.max_new_tokens, args.batch_images),
         scale=None if args.scale is None else (args.scale[0], args.scale[1]),
-        predictions_scale=(args.predictions_scale[0], args.predictions_scale[1]),
+        predictions_scale=args.predictions_scale
+        and (args.predictions_scale[0], args.predictions_scale[1]),
         training=args.training,
         allow_missing=args.allow_missing,
         device=local_device(args.device),
@@ -220,7 +226,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar=("LOW", "HIGH"),
         help="ends of a custom list's scores",
     )
-    add("--predictions-scale", type=float, nargs=2, default=(0.0, 100.0), metavar=("LOW", "HIGH"),
+    add("--predictions-scale", type=float, nargs=2, metavar=("LOW", "HIGH"),
         help="ends of the scores in --predictions (default 0 100)")  # fmt: skip
     add("--training", choices=RELATIONS, help="how the model's training relates to the benchmark, where the "
         "run folder does not say it")  # fmt: skip

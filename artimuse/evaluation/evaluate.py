@@ -10,7 +10,7 @@ out/export/, out/judge/  submission files, files for a judge
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from artimuse.data.units import units
 from artimuse.evaluation.asking import Asking, asked_of, model_answers, phases_of
 from artimuse.evaluation.benchmarks.spec import Benchmark
 from artimuse.evaluation.exports import write_exports
-from artimuse.evaluation.given import file_sha256, given_answers
+from artimuse.evaluation.given import given_answers, is_rows
+from artimuse.evaluation.given_rows import blank, given_rows
 from artimuse.evaluation.judging import write_judge_files
 from artimuse.evaluation.phases.phase import NotScored
 from artimuse.evaluation.prediction_file import PREDICTIONS, read_predictions, write_predictions
@@ -31,15 +32,16 @@ from artimuse.evaluation.protocol import given_by, made_by, protocol_of, split_o
 from artimuse.evaluation.published import beside
 from artimuse.evaluation.report import write_report
 from artimuse.evaluation.results import RESULTS, results_json, write_results
-from artimuse.evaluation.running import Outcome, run, write_not_scored
+from artimuse.evaluation.running import Outcome, begun, run, write_not_scored
 from artimuse.evaluation.sharing import Sharing
 from artimuse.evaluation.training_relation import Relation, RelationName, relation_of
 from artimuse.inference.device import pick_device, pick_dtype
-from artimuse.inference.provenance import versions
 from artimuse.models.base import model_folder
 from artimuse.models.folder import load_model
 from artimuse.records import Source
 
+SCORES = (0.0, 100.0)
+"""The scale of scores that were made elsewhere, where nobody says another."""
 SHOWN = 20
 """Items without rows that a message names."""
 
@@ -52,14 +54,14 @@ class Incomplete(ValueError):
 class Settings:
     """What an evaluation is called with beside model, benchmark and files.
 
-    scale: of a custom list. predictions_scale: of scores that were made elsewhere. training: the relation to
-    the training, where a person knows better than the run folder. allow_missing: results are made of what
-    could be scored, and say how much was not.
+    scale: of a custom list. predictions_scale: of scores that were made elsewhere, 0-100 if None. training:
+    the relation to the training, where a person knows better than the run folder. allow_missing: results are
+    made of what could be scored, and say how much was not.
     """
 
     asking: Asking = field(default_factory=Asking)
     scale: tuple[float, float] | None = None
-    predictions_scale: tuple[float, float] = (0.0, 100.0)
+    predictions_scale: tuple[float, float] | None = None
     training: RelationName | None = None
     allow_missing: bool = False
     device: str | None = None
@@ -112,14 +114,23 @@ def evaluate_given(
     images: Path | None = None,
     settings: Settings | None = None,
 ) -> dict[str, Any]:
-    """As `evaluate`, for predictions that another program made (`given`)."""
+    """As `evaluate`, for predictions that another program made (`given`), or rows of another result."""
     settings = settings or Settings()
     config, source = _read(benchmark, data, images, output, settings)
     split = split_of(benchmark, config, source, data)
-    answering, source = given_answers(predictions, source, settings.predictions_scale)
-    made = given_by(predictions, settings.predictions_scale, benchmark, split)
-    phases = phases_of(benchmark, source, config, answering)
+    scale = settings.predictions_scale
+    if is_rows(predictions):
+        _not_asked(predictions, {"--predictions-scale": scale})
+        nobody = blank(likelihood=benchmark.kind == "critiques")
+        phases = given_rows(predictions, phases_of(benchmark, source, config, nobody), source)
+    else:
+        scale = scale or SCORES
+        answering, source = given_answers(predictions, source, scale)
+        phases = phases_of(benchmark, source, config, answering)
+    made = given_by(predictions, scale, benchmark, split)
     outcome = run(phases, units(source), output, made=made, sharing=settings.sharing)
+    if settings.sharing.process:
+        return {}
     protocol = protocol_of(
         made, split=split, images=Path(config.images), relation=_stated(settings.training)
     )
@@ -129,31 +140,36 @@ def evaluate_given(
 def evaluate_rows(
     predictions: Path, output: Path, settings: Settings | None = None
 ) -> dict[str, Any]:
-    """The results of a file of prediction rows, which brings its own labels.
+    """The results of a file of prediction rows alone, which brings its own labels.
+
+    Of how many items they are is not known, nor of which benchmark: no published row stands beside them.
 
     Raises:
-        ValueError: for bad rows.
+        ValueError: for bad rows, an output that was made in another way, and settings that rows say themselves.
     """
+    settings = settings or Settings()
+    said = {"--scale": settings.scale, "--predictions-scale": settings.predictions_scale}
+    _not_asked(predictions, said)
     rows = read_predictions(predictions)
-    checkpoint = {
-        "path": str(predictions.resolve()),
-        "predictions_sha256": file_sha256(predictions),
-    }
-    relation = _stated(settings.training if settings else None)
-    empty = {"predictions": checkpoint["path"], "same": {}, "versions": versions()}
-    protocol = protocol_of(empty, split=None, images=None, relation=relation)
+    made = given_by(predictions, None, None, None)
+    begun(output, made, settings.sharing)
+    if settings.sharing.process:
+        return {}
+    write_predictions(output / PREDICTIONS, rows)
+    relation = _stated(settings.training)
+    protocol = protocol_of(made, split=None, images=None, relation=relation)
     results = results_json(
-        rows,
-        benchmark=predictions.stem,
-        protocol=protocol | {"checkpoint": checkpoint},
-        n_expected=dict(Counter(row["kind"] for row in rows)),
-        kind="predictions",
+        rows, benchmark="predictions", protocol=protocol, n_expected=None, kind="predictions"
     )
-    results |= {"not_scored": 0, "notes": []}
-    output.mkdir(parents=True, exist_ok=True)
-    if predictions.resolve() != (output / PREDICTIONS).resolve():
-        write_predictions(output / PREDICTIONS, rows)
-    return _written(output, results)
+    return _written(output, results | {"not_scored": 0, "notes": []})
+
+
+def _not_asked(rows: Path, said: Mapping[str, Any]) -> None:
+    found = [option for option, value in said.items() if value is not None]
+    if found:
+        raise ValueError(
+            f"{rows}: holds prediction rows, which say that themselves: leave out {', '.join(found)}"
+        )
 
 
 def _read(

@@ -40,14 +40,17 @@ def series_scores(model: AestheticModel) -> SeriesScoring:
 
 
 def given_by(
-    file: Path, scale: tuple[float, float], benchmark: Benchmark, split: dict[str, Any]
+    file: Path,
+    scale: tuple[float, float] | None,
+    benchmark: Benchmark | None,
+    split: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """How rows are made that follow from a file of predictions."""
+    """How rows are made that follow from a file of predictions; of rows that bring all themselves, None."""
     same = {
         "predictions_sha256": file_sha256(file),
-        "predictions_scale": list(scale),
-        "benchmark": benchmark.name,
-        "split_sha256": split["sha256"],
+        "predictions_scale": None if scale is None else list(scale),
+        "benchmark": None if benchmark is None else benchmark.name,
+        "split_sha256": None if split is None else split["sha256"],
     }
     return {"predictions": str(file.resolve()), "same": same, "versions": versions()}
 
