@@ -10,7 +10,8 @@ out/export/, out/judge/  submission files, files for a judge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,17 @@ import torch
 
 from artimuse.config import ConfigError, SourceConfig
 from artimuse.data.formats import load_source
-from artimuse.data.units import units
+from artimuse.data.units import Unit, units
 from artimuse.evaluation.asking import Asking, asked_of, model_answers, phases_of
 from artimuse.evaluation.benchmarks.spec import Benchmark
-from artimuse.evaluation.exports import write_exports
-from artimuse.evaluation.given import given_answers, is_rows
-from artimuse.evaluation.given_rows import blank, given_rows
+from artimuse.evaluation.exports import remove_exports, write_exports
 from artimuse.evaluation.judging import write_judge_files
-from artimuse.evaluation.phases.phase import NotScored
-from artimuse.evaluation.prediction_file import PREDICTIONS, read_predictions, write_predictions
-from artimuse.evaluation.protocol import given_by, made_by, protocol_of, split_of
+from artimuse.evaluation.phases.phase import NotScored, Phase
+from artimuse.evaluation.protocol import images_of, made_by, protocol_of, split_of
 from artimuse.evaluation.published import beside
-from artimuse.evaluation.report import write_report
+from artimuse.evaluation.report import REPORTS, write_report
 from artimuse.evaluation.results import RESULTS, results_json, write_results
-from artimuse.evaluation.running import Outcome, begun, run, write_not_scored
+from artimuse.evaluation.running import Outcome, expected, run, write_not_scored
 from artimuse.evaluation.sharing import Sharing
 from artimuse.evaluation.training_relation import Relation, RelationName, relation_of
 from artimuse.inference.device import pick_device, pick_dtype
@@ -40,8 +38,8 @@ from artimuse.models.base import model_folder
 from artimuse.models.folder import load_model
 from artimuse.records import Source
 
-SCORES = (0.0, 100.0)
-"""The scale of scores that were made elsewhere, where nobody says another."""
+LEAST = 3
+"""Items that a correlation is defined of."""
 SHOWN = 20
 """Items without rows that a message names."""
 
@@ -85,94 +83,38 @@ def evaluate(
             output that was made in another way. Incomplete, which is one: fewer items scored than there are.
     """
     settings = settings or Settings()
-    config, source = _read(benchmark, data, images, output, settings)
+    config, source = read(benchmark, data, images, output, settings)
     folder, device = model_folder(model), pick_device(settings.device)
     # As in training: the same scores in every run. CUDA's kernels are not all of that kind.
     torch.use_deterministic_algorithms(device.type == "cpu")
     loaded = load_model(folder, dtype=pick_dtype(settings.dtype)).to(device)
     split = split_of(benchmark, config, source, data)
-    made = made_by(loaded, folder, benchmark, settings.asking, split)
+    made = made_by(loaded, folder, benchmark, settings.asking, split, images_of(config, output))
     critiques = benchmark.kind == "critiques"
     answering = model_answers(loaded, settings.asking, device, likelihood=critiques)
     choices = settings.asking.choices
     phases = phases_of(benchmark, source, config, answering, choices=choices)
     # Before hours of scoring, as a run folder may be damaged.
     relation = _relation(settings.training, folder, benchmark, source)
+    _enough(data, phases, units(source))
     outcome = run(phases, units(source), output, made=made, sharing=settings.sharing)
     if settings.sharing.process:
         return {}
     protocol = protocol_of(made, split=split, images=Path(config.images), relation=relation)
-    return _write(benchmark, source, config, outcome, protocol, output, settings)
+    return write(benchmark, source, config, outcome, protocol, output, settings)
 
 
-def evaluate_given(
-    predictions: Path,
-    benchmark: Benchmark,
-    data: Path,
-    output: Path,
-    *,
-    images: Path | None = None,
-    settings: Settings | None = None,
-) -> dict[str, Any]:
-    """As `evaluate`, for predictions that another program made (`given`), or rows of another result."""
-    settings = settings or Settings()
-    config, source = _read(benchmark, data, images, output, settings)
-    split = split_of(benchmark, config, source, data)
-    scale = settings.predictions_scale
-    if is_rows(predictions):
-        _not_asked(predictions, {"--predictions-scale": scale})
-        nobody = blank(likelihood=benchmark.kind == "critiques")
-        phases = given_rows(predictions, phases_of(benchmark, source, config, nobody), source)
-    else:
-        scale = scale or SCORES
-        answering, source = given_answers(predictions, source, scale)
-        phases = phases_of(benchmark, source, config, answering)
-    made = given_by(predictions, scale, benchmark, split)
-    outcome = run(phases, units(source), output, made=made, sharing=settings.sharing)
-    if settings.sharing.process:
-        return {}
-    protocol = protocol_of(
-        made, split=split, images=Path(config.images), relation=_stated(settings.training)
-    )
-    return _write(benchmark, source, config, outcome, protocol, output, settings)
-
-
-def evaluate_rows(
-    predictions: Path, output: Path, settings: Settings | None = None
-) -> dict[str, Any]:
-    """The results of a file of prediction rows alone, which brings its own labels.
-
-    Of how many items they are is not known, nor of which benchmark: no published row stands beside them.
-
-    Raises:
-        ValueError: for bad rows, an output that was made in another way, and settings that rows say themselves.
-    """
-    settings = settings or Settings()
-    said = {"--scale": settings.scale, "--predictions-scale": settings.predictions_scale}
-    _not_asked(predictions, said)
-    rows = read_predictions(predictions)
-    made = given_by(predictions, None, None, None)
-    begun(output, made, settings.sharing)
-    if settings.sharing.process:
-        return {}
-    write_predictions(output / PREDICTIONS, rows)
-    relation = _stated(settings.training)
-    protocol = protocol_of(made, split=None, images=None, relation=relation)
-    results = results_json(
-        rows, benchmark="predictions", protocol=protocol, n_expected=None, kind="predictions"
-    )
-    return _written(output, results | {"not_scored": 0, "notes": []})
-
-
-def _not_asked(rows: Path, said: Mapping[str, Any]) -> None:
-    found = [option for option, value in said.items() if value is not None]
-    if found:
-        raise ValueError(
-            f"{rows}: holds prediction rows, which say that themselves: leave out {', '.join(found)}"
+def _enough(data: Path, phases: Sequence[Phase], every: Sequence[Unit]) -> None:
+    """Before hours of scoring: a correlation needs three."""
+    counted = Counter(aspect for kind, _, aspect in expected(phases, every) if kind == "score")
+    few = {aspect: n for aspect, n in counted.items() if n < LEAST}
+    if few:
+        raise ConfigError(
+            f"--data {data}: expected at least {LEAST} images with a score, as a correlation needs, found {few}"
         )
 
 
-def _read(
+def read(
     benchmark: Benchmark, data: Path, images: Path | None, output: Path, settings: Settings
 ) -> tuple[SourceConfig, Source]:
     config = benchmark.source(data, images, output=output, scale=settings.scale)
@@ -180,10 +122,10 @@ def _read(
 
 
 def _relation(
-    stated: RelationName | None, folder: Path, benchmark: Benchmark, source: Source
+    named: RelationName | None, folder: Path, benchmark: Benchmark, source: Source
 ) -> Relation:
-    if stated is not None:
-        return _stated(stated)
+    if named is not None:
+        return stated(named)
     try:
         return relation_of(folder, benchmark, source)
     except ConfigError as error:
@@ -193,13 +135,14 @@ def _relation(
         ) from error
 
 
-def _stated(stated: RelationName | None) -> Relation:
-    if stated is None:
+def stated(named: RelationName | None) -> Relation:
+    """The relation to the training that a person named, or none."""
+    if named is None:
         return Relation("unknown", "predictions made elsewhere; say it with --training")
-    return Relation(stated, "stated by whoever called the evaluation (--training)")
+    return Relation(named, "stated by whoever called the evaluation (--training)")
 
 
-def _write(
+def write(
     benchmark: Benchmark,
     source: Source,
     config: SourceConfig,
@@ -219,13 +162,16 @@ def _write(
             else next(iter(n_expected), benchmark.counts)
         )
         n_expected[kind] = n_expected.get(kind, 0) + len(bad)
+    if not outcome.rows or (missing and not settings.allow_missing):
+        _remove_outdated(output)
     if not outcome.rows:
         raise Incomplete(f"{benchmark.name}: expected items to score, found none{_listed(missing)}")
     if missing and not settings.allow_missing:
-        (output / RESULTS).unlink(missing_ok=True)
+        file = "predictions_sha256" in protocol["checkpoint"]
+        again = "another --output" if file else "only they are done again"
         raise Incomplete(
             f"{benchmark.name}: expected {n_expected} items, found {len(missing)} that cannot be scored; put "
-            f"them right and call again (only they are done again), or give --allow-missing{_listed(missing)}"
+            f"them right and call again ({again}), or give --allow-missing{_listed(missing)}"
         )
     protocol = protocol | {"missing": [item.id for item in missing]}
     results = results_json(
@@ -238,11 +184,20 @@ def _write(
     )
     results |= {"not_scored": len(missing), "notes": list(source.notes)}
     write_exports(output, benchmark, config, outcome.rows)
+    written(output, results)
+    # Last: it refuses to write over what a judge filled in.
     write_judge_files(output, outcome.rows)
-    return _written(output, results)
+    return results
 
 
-def _written(output: Path, results: dict[str, Any]) -> dict[str, Any]:
+def _remove_outdated(output: Path) -> None:
+    """What an earlier call made of rows that are no longer all; rows and judges' files stay."""
+    for name in (RESULTS, *REPORTS):
+        (output / name).unlink(missing_ok=True)
+    remove_exports(output)
+
+
+def written(output: Path, results: dict[str, Any]) -> dict[str, Any]:
     """results.json with the published rows, and the report that is made of it."""
     results["published"] = beside(results)
     write_results(output, results)

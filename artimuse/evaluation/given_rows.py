@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from artimuse.data.collate import Item
 from artimuse.data.units import Unit, units
@@ -26,6 +27,7 @@ from artimuse.evaluation.predictions import (
     key_of,
 )
 from artimuse.inference.critic import Answer
+from artimuse.inference.likelihood import TextLikelihood
 from artimuse.inference.scorer import Answered
 from artimuse.records import OVERALL, Question, Sample, Source
 
@@ -54,7 +56,7 @@ class _Blank:
 def blank(*, likelihood: bool) -> Answering:
     """Who answers everything with nothing; with `likelihood` also how likely given texts are."""
     texts = _Blank() if likelihood else None
-    return Answering(OVERALL, _Blank.scores, _Blank.write, texts)
+    return Answering(OVERALL, _Blank.scores, _Blank.write, cast("TextLikelihood | None", texts))
 
 
 def given_rows(path: Path, phases: Sequence[Phase], source: Source) -> list[Phase]:

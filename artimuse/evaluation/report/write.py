@@ -23,6 +23,7 @@ from artimuse.evaluation.report.tables import benchmark_table, latex
 from artimuse.evaluation.results import PREDICTIONS, RESULTS, read_predictions, write_atomically
 
 COMPARISON = "comparison.json"
+REPORTS = ("report.html", "report.md", "report.tex")
 OWN_DATA = "custom"
 NEEDED = ("benchmark", "protocol", "n_expected", "n_scored", "metrics")
 COMPARED = ("a", "b", "benchmark", "metrics")
