@@ -23,6 +23,7 @@ from artimuse.records import OVERALL
 FOLDER = "export"
 # Task of a row -> what AesBench calls it; the assessment it counts is the first of three in its files.
 _AESBENCH = {"AesP": "AesP", "AesE": "AesE", "AesA": "AesA1", "AesI": "AesI"}
+_SCORES = "artimuse.json"
 
 
 def write_exports(
@@ -30,11 +31,18 @@ def write_exports(
 ) -> None:
     """Every form that the rows of a benchmark have."""
     folder = output / FOLDER
+    remove_exports(output)
     if config.format == "aesbench":
         for task, answers in aesbench(rows).items():
             _write(folder / f"test_{task}.json", answers)
-    elif benchmark.kind == "scores":
-        _write(folder / "artimuse.json", artimuse(rows))
+    elif benchmark.kind in ("scores", "custom") and (scores := artimuse(rows)):
+        _write(folder / _SCORES, scores)
+
+
+def remove_exports(output: Path) -> None:
+    """Those of an earlier call; what else is in the folder stays."""
+    for name in (_SCORES, *(f"test_{task}.json" for task in _AESBENCH.values())):
+        (output / FOLDER / name).unlink(missing_ok=True)
 
 
 def artimuse(rows: Iterable[Prediction]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from artimuse.data.collate import Item
 from artimuse.evaluation.given import given_answers, is_rows
 from artimuse.inference.scorer import Answered
 from artimuse.inference.stream import Broken
-from artimuse.records import Question, Sample, ScoreLabel, Source
+from artimuse.records import BadItem, Question, Sample, ScoreLabel, Source
 
 ASKED = (Question("score", aspect="overall", label=ScoreLabel(5, 0, 10)),)
 
@@ -87,3 +87,51 @@ def test_prediction_rows_are_told_from_score_files(tmp_path: Path) -> None:
     assert is_rows(write(tmp_path / "a.jsonl", '{"kind": "score", "id": "x"}\n'))
     assert not is_rows(write(tmp_path / "b.jsonl", '{"image": "x", "score": 1}\n'))
     assert not is_rows(write(tmp_path / "c.json", []))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
+    table = write(tmp_path / "t.csv", "\ufeffimage,score\na.jpg,3\n")
+    assert scores(table, source("a.jpg")) == [3]
+    listed = write(tmp_path / "l.json", '\ufeff[{"image": "a.jpg", "score": 3}]')
+    assert scores(listed, source("a.jpg")) == [3]
+    (tmp_path / "l.json").write_bytes("[]".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"l\.json: expected text in UTF-8"):
+        scores(tmp_path / "l.json", source("a.jpg"))
+    with pytest.raises(ValueError, match=r"gone\.json: expected a file of predictions"):
+        scores(tmp_path / "gone.json", source("a.jpg"))
+
+
+def test_an_image_whose_own_row_is_bad_is_no_other_image(tmp_path: Path) -> None:
+    given = source("a.jpg")
+    given.bad.append(BadItem("list.json", "record 2 (s/b.jpg)", "99 is off the scale 1..10"))
+    rows = [{"image": name, "score": 1} for name in ("a.jpg", "s/b.jpg")]
+    assert scores(write(tmp_path / "l.json", rows), given) == [1]
+    rows.append({"image": "z.jpg", "score": 1})
+    with pytest.raises(ValueError, match=r"found 1 others, such as 'z\.jpg'"):
+        scores(write(tmp_path / "l.json", rows), given)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "expected scores or answers, found none"),
+        (3, "expected a list of scores or an AesBench submission, found 3"),
+        ([{"image": "a.jpg", "score": True}], "a finite `score`"),
+        ([{"image": "a.jpg", "score": 201}], r"expected scores on 0\.\.100, found 201 for 'a\.jpg'"),
+        ({"a.jpg": {"AesP_response": "A)"}}, "expected scores, which this benchmark asks for, found answers"),
+    ],
+)  # fmt: skip
+def test_another_form_than_the_benchmark_asks_for_is_named(
+    tmp_path: Path, content: object, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        given_answers(write(tmp_path / "l.json", content), source("a.jpg"), (0, 100))
+
+
+def test_what_looks_wrong_is_noted(tmp_path: Path) -> None:
+    rows = [{"image": f"elsewhere/{k}.jpg", "score": k / 10} for k in range(3)]
+    _, given = given_answers(
+        write(tmp_path / "l.json", rows), source("0.jpg", "1.jpg", "2.jpg"), (0, 100)
+    )
+    assert "all scores lie within 0.2 of their scale 0..100" in given.notes[0]
+    assert "3 images are told by their file name alone" in given.notes[1]

@@ -54,6 +54,7 @@ BENCHMARKS = {
     "aesbench": "AesBench",
     "unipercept-vqa": "UniPercept-Bench VQA",
 }
+UNKNOWN_NUMBER = "of how many is not known"
 COUNTED = {
     "score": "images with a score",
     "pair": "pairs",
@@ -157,14 +158,21 @@ def protocol_in_words(results: Mapping[str, Any]) -> list[str]:
             alike = "as many as" if official == split["n"] else f"not the {official:,} of"
             text += f", {alike} the official test list"
         sentences.append(text + ".")
-    sentences += _reading(protocol, results["n_expected"])
-    counted = [
-        f"{results['n_scored'].get(kind, 0):,} of {n:,} {COUNTED.get(kind, kind)}"
-        for kind, n in results["n_expected"].items()
-    ]
-    sentences.append(f"Scored: {', '.join(counted) or 'nothing'}.")
+    sentences += _reading(protocol, results["n_scored"])
+    sentences.append(f"Scored: {counts_in_words(results)}.")
     overall = overall_in_words(results)
     return [*sentences, *([overall] if overall else []), *map(str, results.get("notes") or ())]
+
+
+def counts_in_words(results: Mapping[str, Any]) -> str:
+    """n scored of n expected, by kind; of rows that came without a benchmark that is not known."""
+    if not results["n_expected"]:
+        counted = [f"{n:,} {COUNTED.get(kind, kind)}" for kind, n in results["n_scored"].items()]
+        return f"{', '.join(counted)}, {UNKNOWN_NUMBER}" if counted else "nothing"
+    return ", ".join(
+        f"{results['n_scored'].get(kind, 0):,} of {n:,} {COUNTED.get(kind, kind)}"
+        for kind, n in results["n_expected"].items()
+    )
 
 
 def _reading(protocol: Mapping[str, Any], kinds: Mapping[str, int]) -> list[str]:
