@@ -152,6 +152,8 @@ def _report(results: Mapping[str, Any], output: Path) -> None:
     print(f"{results['benchmark']}: {relation['relation']} ({relation['evidence']})")
     for kind, n in results["n_scored"].items():
         print(f"n {kind}: {n} of {results['n_expected'][kind]}")
+    for note in results["notes"]:
+        print(f"note: {note}")
     for missing in protocol["missing"]:
         print(f"not scored: {missing}")
     _show(results["benchmark"], results["metrics"])

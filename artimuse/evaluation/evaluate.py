@@ -220,8 +220,8 @@ def _write(
         kind=benchmark.kind,
         allow_missing=settings.allow_missing,
     )
-    results |= {"not_scored": len(missing), "notes": list(source.notes)}
-    write_exports(output, benchmark, config, outcome.rows)
+    not_exported = write_exports(output, benchmark, config, outcome.rows)
+    results |= {"not_scored": len(missing), "notes": [*source.notes, *not_exported]}
     write_judge_files(output, outcome.rows)
     return _written(output, results)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
 from collections import Counter
@@ -28,6 +29,8 @@ from artimuse.inference.scorer import Answered
 from artimuse.inference.stream import Broken
 from artimuse.records import OVERALL, DataError, Question, Sample, Source
 
+ENCODING = "utf-8-sig"
+"""With or without a mark of byte order, which tables from spreadsheets begin with."""
 _SUFFIX = "_response"
 _TASKS = {"AesA1": "AesA"}
 
@@ -36,7 +39,7 @@ def is_rows(path: Path) -> bool:
     """Whether a file holds prediction rows, which need no benchmark."""
     if path.suffix != ".jsonl":
         return False
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding=ENCODING) as lines:
         first = next((line for line in lines if line.strip()), "{}")
     try:
         row = json.loads(first)
@@ -54,8 +57,11 @@ def given_answers(
         source: what the benchmark holds. scale: the ends of the file's scores, which become 0 and 100.
 
     Raises:
-        ValueError: for another form, an image that the benchmark has not, or one that is there twice.
+        ValueError: for another form, an image that the benchmark has not, or one that is there twice; a scale
+            without a lower and a higher end, scores far off it, and a submission to a benchmark that asks an
+            image about a task twice.
     """
+    _check_scale(scale)
     names = _names(source.samples)
     scores, texts = _read(path)
     unknown = [name for name in (*scores, *texts) if _found(name, names) is None]
@@ -64,6 +70,8 @@ def given_answers(
             f"{path}: expected images of the benchmark, found {len(unknown)} others, such as {unknown[0]!r}: "
             "give the list that these predictions were made for, or name images as it does"
         )
+    _check_tasks(path, source, texts)
+    notes = _placed(path, scores, scale)
     low, high = scale
     by_id: dict[str, float] = {}
     for name, score in scores.items():
@@ -91,7 +99,8 @@ def given_answers(
             raise DataError(f"{sample.id}: no {missing[0]} answer in {path}")
         return [Answer(tasks[str(question.aspect)], cut=False) for question in questions]
 
-    return Answering(OVERALL, answers, write), _only(source, texts)
+    kept = _only(source, texts)
+    return Answering(OVERALL, answers, write), replace(kept, notes=[*kept.notes, *notes])
 
 
 def file_sha256(path: Path) -> str:
@@ -102,10 +111,12 @@ def file_sha256(path: Path) -> str:
 
 def _read(path: Path) -> tuple[dict[str, float], dict[str, dict[str, str]]]:
     """Scores by image, and answers by image and task; one of them is empty."""
+    try:
+        text = path.read_bytes().decode(ENCODING)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8, found another encoding: {error}") from error
     if path.suffix == ".csv":
-        with path.open(encoding="utf-8", newline="") as file:
-            return _scores(path, csv.DictReader(file)), {}
-    text = path.read_text(encoding="utf-8")
+        return _scores(path, csv.DictReader(io.StringIO(text, newline=""))), {}
     try:
         if path.suffix == ".jsonl":
             return _scores(path, map(json.loads, filter(str.strip, text.splitlines()))), {}
@@ -114,6 +125,10 @@ def _read(path: Path) -> tuple[dict[str, float], dict[str, dict[str, str]]]:
         raise ValueError(f"{path}: expected JSON, found {error}") from error
     if isinstance(content, dict):
         return {}, _responses(path, content)
+    if not isinstance(content, list):
+        raise ValueError(
+            f'{path}: expected a list of {{"image", "score"}} or an AesBench submission, found {content!r}'
+        )
     return _scores(path, content), {}
 
 
@@ -123,7 +138,8 @@ def _scores(path: Path, rows: Iterable[Any]) -> dict[str, float]:
         image = row.get("image") if isinstance(row, Mapping) else None
         score = row.get("score", row.get("pred_score")) if isinstance(row, Mapping) else None
         try:
-            value = float(score)  # pyright: ignore[reportArgumentType]
+            # true is a number to Python, and none of a score.
+            value = math.nan if isinstance(score, bool) else float(score)  # pyright: ignore[reportArgumentType]
         except (TypeError, ValueError):
             value = math.nan
         if not isinstance(image, str) or not math.isfinite(value):
@@ -134,6 +150,47 @@ def _scores(path: Path, rows: Iterable[Any]) -> dict[str, float]:
             raise ValueError(f"{path}: record {number}: {image!r} is there twice")
         found[image] = value
     return found
+
+
+def _check_scale(scale: tuple[float, float]) -> None:
+    low, high = scale
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(
+            f"--predictions-scale: expected LOW below HIGH, the ends of the scores, found {low:g} {high:g}"
+        )
+
+
+def _placed(path: Path, scores: Mapping[str, float], scale: tuple[float, float]) -> list[str]:
+    """What is odd about where scores lie on their stated scale; a ValueError where they leave it far."""
+    if not scores:
+        return []
+    low, high = scale
+    least, most, width = min(scores.values()), max(scores.values()), high - low
+    # A regression may overshoot the ends, but not by half of the scale.
+    for number, value in enumerate(scores.values(), start=1):
+        if not low - width / 2 <= value <= high + width / 2:
+            raise ValueError(
+                f"{path}: record {number}: expected scores on {low:g}..{high:g}, found {value:g}: state the "
+                "ends of their scale with --predictions-scale LOW HIGH"
+            )
+    if most > low + width / 10:
+        return []
+    return [
+        f"{path.name}: all scores lie in {least:g}..{most:g}, a small part of the stated scale "
+        f"{low:g}..{high:g}: if theirs is another one, state its ends with --predictions-scale LOW HIGH"
+    ]
+
+
+def _check_tasks(path: Path, source: Source, texts: Mapping[str, Mapping[str, str]]) -> None:
+    given = {task for answers in texts.values() for task in answers}
+    for sample in source.samples:
+        asked = Counter(q.aspect for q in sample.questions if q.aspect in given)
+        for task, number in asked.items():
+            if number > 1:
+                raise ValueError(
+                    f"{path}: expected one {task} question per image, found {number} about {sample.id!r}: this "
+                    "form has one answer per image and task, so give prediction rows instead"
+                )
 
 
 def _responses(path: Path, content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
