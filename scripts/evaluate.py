@@ -175,6 +175,8 @@ def _report(results: Mapping[str, Any], output: Path) -> None:
     for kind, n in results["n_scored"].items():
         expected = results["n_expected"].get(kind)
         print(f"n {kind}: {n}" + (f" of {expected}" if expected else f", {UNKNOWN_NUMBER}"))
+    for note in results["notes"]:
+        print(f"note: {note}")
     for missing in protocol["missing"]:
         print(f"not scored: {missing}")
     _show(results["benchmark"], results["metrics"])

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 from artimuse.evaluation.intervals import percentiles, resampled
-from artimuse.evaluation.measures.measured import Measured
+from artimuse.evaluation.measures.measured import Measured, of_draws
 from artimuse.evaluation.measures.rows import measures
 from artimuse.evaluation.metrics import LOWER_IS_BETTER, Metric
 from artimuse.evaluation.predictions import OWN_LABELS, Key, Prediction, answered, key_of
@@ -92,7 +92,8 @@ def _drawn(measured: Mapping[str, Measured], names: Sequence[str], seed: int) ->
         statistic = measured[name].statistic
         assert statistic is not None
         asked[name] = (statistic, measured[name].units)
-    return resampled(asked, seed=seed)
+    drawn = resampled(asked, seed=seed)
+    return {name: of_draws(measured[name], values) for name, values in drawn.items()}
 
 
 def _verdict(name: str, low: float, high: float) -> Verdict:

@@ -183,11 +183,11 @@ def write(
         kind=benchmark.kind,
         allow_missing=settings.allow_missing,
     )
-    results |= {"not_scored": len(missing), "notes": list(source.notes)}
+    not_exported = write_exports(output, benchmark, config, outcome.rows)
+    results |= {"not_scored": len(missing), "notes": [*source.notes, *not_exported]}
     whole = overall(benchmark.name, results["metrics"], outcome.rows)
     if whole is not None:
         results["overall"] = whole
-    write_exports(output, benchmark, config, outcome.rows)
     written(output, results)
     # Last: it refuses to write over what a judge filled in.
     write_judge_files(output, outcome.rows)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,8 +54,11 @@ def given_answers(
         source: what the benchmark holds. scale: the ends of the file's scores, which become 0 and 100.
 
     Raises:
-        ValueError: for another form, an image that the benchmark has not, or one that is there twice.
+        ValueError: for another form, an image that the benchmark has not, or one that is there twice; a scale
+            without a lower and a higher end, scores far off it, and a submission to a benchmark that asks an
+            image about a task twice.
     """
+    _check_ends(scale)
     names = _names(source.samples)
     scores, texts = read_given(path)
     _check_asked(path, source, scores, texts)
@@ -68,6 +72,7 @@ def given_answers(
             f"{path}: expected images of the benchmark, found {len(unknown)} others, such as {unknown[0]!r}: "
             "give the list that these predictions were made for, or name images as it does"
         )
+    _check_tasks(path, source, texts)
     low, high = scale
     _check_scale(path, scores, scale)
     by_id: dict[str, float] = {}
@@ -98,7 +103,7 @@ def given_answers(
 
     asked = _only(source, texts)
     return Answering(OVERALL, answers, write), replace(
-        asked, notes=[*source.notes, *_notes(scores, texts, names, scale)]
+        asked, notes=[*asked.notes, *_notes(scores, texts, names, scale)]
     )
 
 
@@ -141,16 +146,37 @@ def _check_scale(path: Path, scores: Mapping[str, float], scale: tuple[float, fl
         )
 
 
+def _check_ends(scale: tuple[float, float]) -> None:
+    low, high = scale
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(
+            f"--predictions-scale: expected LOW below HIGH, the ends of the scores, found {low:g} {high:g}"
+        )
+
+
+def _check_tasks(path: Path, source: Source, texts: Mapping[str, Mapping[str, str]]) -> None:
+    given = {task for answers in texts.values() for task in answers}
+    for sample in source.samples:
+        asked = Counter(q.aspect for q in sample.questions if q.aspect in given)
+        for task, number in asked.items():
+            if number > 1:
+                raise ValueError(
+                    f"{path}: expected one {task} question per image, found {number} about {sample.id!r}: this "
+                    "form has one answer per image and task, so give prediction rows instead"
+                )
+
+
 def _notes(
     scores: Mapping[str, float], texts: Mapping[str, Any], names: Mapping[str, str],
     scale: tuple[float, float],
 ) -> Iterator[str]:  # fmt: skip
     low, high = scale
-    spread = max(scores.values(), default=high) - min(scores.values(), default=low)
-    if spread < SMALL * (high - low):
+    most, least = max(scores.values(), default=high), min(scores.values(), default=low)
+    # Close together, or all at its lower end: scores on 0-1 or 1-5 that are read as 0-100.
+    if most - least < SMALL * (high - low) or most <= low + 2 * SMALL * (high - low):
         yield (
-            f"all scores lie within {spread:g} of their scale {low:g}..{high:g}, as given with "
-            "--predictions-scale: if that is another, RMSE, MAE and calibration are wrong"
+            f"all scores lie in {least:g}..{most:g}, a small part of their stated scale {low:g}..{high:g}: if "
+            "theirs is another, state its ends with --predictions-scale, or RMSE, MAE and calibration are wrong"
         )
     bare = [name for name in (*scores, *texts) if name not in names and _whole(name) not in names]
     if bare:

@@ -6,7 +6,7 @@ written({"value": .7714, "ci95": [.702, .826], "n": 200}, "srcc")   # .771 [.702
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -90,6 +90,11 @@ def value(number: float | None, key: str) -> str:
         return "-"
     digits = decimals(key)
     return f"{round(number, digits) + 0.0:.{digits}f}"  # + 0.0: no "-0.000"
+
+
+def published_value(number: float | None, key: str, computed: Collection[str]) -> str:
+    """`0.753`; `0.699 (computed)` where no paper has it."""
+    return value(number, key) + (" (computed)" if key in computed and number is not None else "")
 
 
 def interval(metric: Mapping[str, Any], key: str) -> str:
