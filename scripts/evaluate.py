@@ -4,7 +4,8 @@
     python scripts/evaluate.py --model M --benchmark fgaesthetics --data FGAesthetics --images I --output O
     python scripts/evaluate.py --model M --benchmark all --data benchmarks.yaml --output O
     python scripts/evaluate.py --predictions scores.json --benchmark para --data PARA_test.json --output O
-    python scripts/evaluate.py --compare results/a results/b --output O
+    python scripts/evaluate.py --compare results/a results/b [--output O]
+    python scripts/evaluate.py --results results/a results/b results/c --output O
     python scripts/evaluate.py --judged O/judge/pairs.jsonl --output O
 
 OUTPUT holds predictions.jsonl (rows, written as they come), results.json (every metric with n and a 95 %
@@ -12,10 +13,12 @@ interval, and the protocol), report.html, .md and .tex (the same beside publishe
 submission files; scores as the ArtiMuse repository writes them) and judge/ (critiques and open answers for a
 judge). The same command goes on where it was stopped, with any number of processes (torchrun).
 
-`all` reads a YAML list of {benchmark, data, images, name}, paths relative to the file; each entry has a folder
-of its name in OUTPUT, and overview.html puts them together. --predictions takes prediction rows (then without a
-benchmark), `[{"image", "score"}]`, score files, and AesBench submissions. --compare takes results folders or
-predictions files, and writes comparison.html.
+`all` reads a YAML list of {benchmark, data, images, name, scale}, paths relative to the file; each entry has a
+folder of its name in OUTPUT, and overview.html puts them together. --results does that with finished results:
+seeds of one recipe become one row, and models on several benchmarks a matrix of trained on x tested on.
+--predictions takes prediction rows (with a benchmark held against it, without one taken as they are),
+`[{"image", "score"}]`, score files, and AesBench submissions. --compare takes results folders or predictions
+files, and writes comparison.html where there is an --output.
 
 Exit status 0 only where every item was scored (or --allow-missing is given, which says what was not); 1 where
 some were not; 2 for a wrong call; 130 when interrupted.
@@ -26,21 +29,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from artimuse.evaluation.arguments import arguments
 from artimuse.evaluation.benchmarks.known import BENCHMARKS
 
 if TYPE_CHECKING:
     from artimuse.evaluation.evaluate import Settings
 
 INCOMPLETE, WRONG_CALL, INTERRUPTED = 1, 2, 130
-CHOICES = ("text", "likelihood")
-RELATIONS = ("in-domain", "seen in pretraining", "zero-shot", "unknown")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = _arguments(argv)
+    args = arguments(argv, __doc__)
     # Imported here: --help and a wrong call must not wait for torch.
     from artimuse.evaluation.evaluate import Incomplete
 
@@ -49,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return compare(args)
         if args.judged:
             return judged(args)
+        if args.results:
+            return overview(args)
         return evaluate(args)
     except Incomplete as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,17 +78,15 @@ def evaluate(args: argparse.Namespace) -> int:
         if args.benchmark != "all":
             _one(args, args.benchmark, args.data, args.images, args.output, settings)
             return 0
+        if args.scale or args.images:
+            raise ValueError(
+                "--scale and --images: expected them in the entries of the list, not here"
+            )
         status, done = 0, list[Path]()
         for entry in listed(args.data):
             try:
-                _one(
-                    args,
-                    entry.benchmark,
-                    entry.data,
-                    entry.images,
-                    args.output / entry.name,
-                    settings,
-                )
+                own = replace(settings, scale=entry.scale)
+                _one(args, entry.benchmark, entry.data, entry.images, args.output / entry.name, own)
             except (ValueError, OSError) as error:
                 print(f"error: {entry.name}: {error}", file=sys.stderr)
                 status = max(status, INCOMPLETE if isinstance(error, Incomplete) else WRONG_CALL)
@@ -101,6 +104,8 @@ def compare(args: argparse.Namespace) -> int:
 
     a, b = args.compare
     found = compare_results(a, b, args.output)
+    for path, told in found["lacking"].items():
+        print(f"{path} lacks items: {told}")
     print(f"b against a, n items, b - a with its 95 % interval: a={found['a']} b={found['b']}")
     for name, one in found["metrics"].items():
         low, high = one["ci95"]
@@ -108,7 +113,8 @@ def compare(args: argparse.Namespace) -> int:
             f"{name}: {one['a']:.4f} -> {one['b']:.4f}  {one['difference']:+.4f} [{low:+.4f}, {high:+.4f}]  "
             f"n={one['n']}  {one['verdict']}"
         )
-    print(f"report: {write_comparison(args.output)}")
+    if args.output:
+        print(f"report: {write_comparison(args.output)}")
     return 0
 
 
@@ -116,19 +122,33 @@ def judged(args: argparse.Namespace) -> int:
     """The metrics of a file that a judge filled in."""
     from artimuse.evaluation.judging import write_judged
 
-    _show("judged", write_judged(args.judged, args.output))
+    found = write_judged(args.judged, args.output)
+    if "a" in found:
+        print(f"judge {found['judge']}: a={found['a']} b={found['b']}; win_rate is a's")
+    _show("judged", found["metrics"])
+    return 0
+
+
+def overview(args: argparse.Namespace) -> int:
+    """Finished results side by side: seeds of a recipe in one row, trained on x tested on."""
+    from artimuse.evaluation.report import write_overview
+
+    print(f"overview: {write_overview(args.results, args.output)}")
     return 0
 
 
 def _one(
-    args: argparse.Namespace, name: str, data: Path | None, images: Path | None, output: Path,
+    args: argparse.Namespace, name: str | None, data: Path | None, images: Path | None, output: Path,
     settings: Settings,
 ) -> None:  # fmt: skip
     """One results folder."""
-    from artimuse.evaluation.evaluate import evaluate, evaluate_given, evaluate_rows
+    from artimuse.evaluation.evaluate import evaluate
+    from artimuse.evaluation.evaluate_given import evaluate_given, evaluate_rows
     from artimuse.evaluation.given import is_rows
 
-    if args.predictions and is_rows(args.predictions):
+    if args.predictions and name is None and is_rows(args.predictions):
+        if data or images:
+            raise ValueError("--data and --images: expected them with --benchmark, found none")
         results = evaluate_rows(args.predictions, output, settings)
     elif data is None or name not in BENCHMARKS:
         raise ValueError(
@@ -147,13 +167,16 @@ def _one(
 
 
 def _report(results: Mapping[str, Any], output: Path) -> None:
-    from artimuse.evaluation.report.words import overall_in_words
+    from artimuse.evaluation.report.words import UNKNOWN_NUMBER, overall_in_words
 
     protocol = results["protocol"]
     relation = protocol["training"]
     print(f"{results['benchmark']}: {relation['relation']} ({relation['evidence']})")
     for kind, n in results["n_scored"].items():
-        print(f"n {kind}: {n} of {results['n_expected'][kind]}")
+        expected = results["n_expected"].get(kind)
+        print(f"n {kind}: {n}" + (f" of {expected}" if expected else f", {UNKNOWN_NUMBER}"))
+    for note in results["notes"]:
+        print(f"note: {note}")
     for missing in protocol["missing"]:
         print(f"not scored: {missing}")
     _show(results["benchmark"], results["metrics"])
@@ -180,75 +203,14 @@ def _settings(args: argparse.Namespace, sharing: Any) -> Settings:
     return Settings(
         asking=Asking(args.choices, args.max_new_tokens, args.batch_images),
         scale=None if args.scale is None else (args.scale[0], args.scale[1]),
-        predictions_scale=(args.predictions_scale[0], args.predictions_scale[1]),
+        predictions_scale=args.predictions_scale
+        and (args.predictions_scale[0], args.predictions_scale[1]),
         training=args.training,
         allow_missing=args.allow_missing,
         device=local_device(args.device),
         dtype=args.dtype,
         sharing=sharing,
     )
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--model", help="a model folder, or a hub id of one")
-    what.add_argument("--predictions", type=Path, metavar="FILE", help="predictions made elsewhere")
-    what.add_argument(
-        "--compare", type=Path, nargs=2, metavar=("A", "B"), help="two results, paired"
-    )
-    what.add_argument("--judged", type=Path, metavar="FILE", help="a judge's file, filled in")
-    names = ", ".join(BENCHMARKS)
-    add("--benchmark", choices=[*BENCHMARKS, "all"], metavar="B", help=f"{names}, or all")
-    add("--data", type=Path, help="the benchmark's annotation file or folder; of all, a YAML list")
-    add(
-        "--images",
-        type=Path,
-        help="the image folder (default: images/ beside the data, or its folder)",
-    )
-    add("--output", type=Path, required=True, help="the results folder, new or to go on with")
-    add("--choices", choices=CHOICES, default="text", help="read choices from the text that is written "
-        "(default), or take the likeliest option")  # fmt: skip
-    add(
-        "--max-new-tokens", type=_positive, default=256, metavar="N", help="of a text (default 256)"
-    )
-    add("--batch-images", type=_positive, default=32, metavar="N",
-        help="images in one forward pass (default 32); the numbers do not depend on it")  # fmt: skip
-    add(
-        "--scale",
-        type=float,
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="ends of a custom list's scores",
-    )
-    add("--predictions-scale", type=float, nargs=2, default=(0.0, 100.0), metavar=("LOW", "HIGH"),
-        help="ends of the scores in --predictions (default 0 100)")  # fmt: skip
-    add("--training", choices=RELATIONS, help="how the model's training relates to the benchmark, where the "
-        "run folder does not say it")  # fmt: skip
-    add(
-        "--allow-missing",
-        action="store_true",
-        help="accept items that cannot be scored, and list them",
-    )
-    add("--device", help="cpu, cuda:0, ... (default: CUDA where there is one)")
-    add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32",
-        help="of the base's weights (default float32)")  # fmt: skip
-    args = parser.parse_args(argv)
-    if args.model and (args.benchmark is None or args.data is None):
-        parser.error("--model needs --benchmark and --data")
-    if args.benchmark == "all" and args.data is None:
-        parser.error("--benchmark all needs --data, a YAML list")
-    return args
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
-    return number
 
 
 if __name__ == "__main__":

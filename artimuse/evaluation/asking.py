@@ -15,21 +15,29 @@ import torch
 
 from artimuse.config import ConfigError, FGAestheticsSource, SourceConfig
 from artimuse.data.formats.aesmmit import options_of
+from artimuse.data.formats.choices import lettered
 from artimuse.data.formats.fgaesthetics import image_values
 from artimuse.data.formats.fields import BadRow
 from artimuse.data.units import units
 from artimuse.evaluation.benchmarks.spec import Benchmark
-from artimuse.evaluation.phases.critiques import LikelihoodPhase, SentimentPhase, partners
+from artimuse.evaluation.parsing import parse_choice
+from artimuse.evaluation.phases.critiques import (
+    LikelihoodPhase,
+    SentimentPhase,
+    critiques_of,
+    partners,
+)
 from artimuse.evaluation.phases.phase import Phase
 from artimuse.evaluation.phases.scored import Answers, BesideScores, ScoredPhase
 from artimuse.evaluation.phases.written import Write, WrittenPhase
+from artimuse.evaluation.rows import option_texts
 from artimuse.inference.critic import Answer, Critic
 from artimuse.inference.likelihood import TextLikelihood
 from artimuse.inference.scorer import Scorer
 from artimuse.inference.series import score_series
 from artimuse.inference.stream import answer_stream
 from artimuse.models.aesthetic import AestheticModel
-from artimuse.records import OVERALL, Question, Sample, Source
+from artimuse.records import OVERALL, BadItem, Question, Sample, Source
 
 ChoicesBy = Literal["text", "likelihood"]
 MAX_NEW_TOKENS = 256
@@ -99,10 +107,19 @@ def overall_of(aspects: Sequence[str]) -> str | None:
 
 
 def asked_of(source: Source, benchmark: Benchmark) -> Source:
-    """The source with what the benchmark makes of it: a custom table's choices are choice questions."""
+    """The source with what the benchmark makes of it.
+
+    A custom table's questions that list options (`A) ...`) are choice questions. Their answer may be written as
+    `parsing` reads one; one that is none of the options is bad. Of critiques, it is noted how many have no
+    other text to be told from.
+    """
+    if benchmark.kind == "critiques":
+        return replace(source, notes=[*source.notes, *_alone(source.samples)])
     if benchmark.kind != "custom":
         return source
-    return replace(source, samples=[_with_choices(sample) for sample in source.samples])
+    bad: list[BadItem] = []
+    samples = [_with_choices(sample, bad) for sample in source.samples]
+    return replace(source, samples=samples, bad=[*source.bad, *bad])
 
 
 def phases_of(
@@ -167,16 +184,37 @@ def _values(config: SourceConfig) -> Mapping[str, float]:
     return image_values(config, Path()) if isinstance(config, FGAestheticsSource) else {}
 
 
-def _with_choices(sample: Sample) -> Sample:
-    """A table's questions that list options, answered by one of them, as choice questions."""
-    return replace(sample, questions=tuple(_as_choice(q) for q in sample.questions))
+def _alone(samples: Sequence[Sample]) -> list[str]:
+    critiques = sum(len(critiques_of(sample)) for sample in samples)
+    lacking = critiques - len(partners(samples))
+    return [
+        f"{lacking} critiques are not asked about: no other image has another text of their attribute"
+    ] * (lacking > 0)  # fmt: skip
+
+
+def _with_choices(sample: Sample, bad: list[BadItem]) -> Sample:
+    questions: list[Question] = []
+    for number, question in enumerate(sample.questions, start=1):
+        try:
+            questions.append(_as_choice(question))
+        except BadRow as error:
+            bad.append(BadItem(sample.dataset, f"{sample.id}: question {number}", str(error)))
+    return replace(sample, questions=tuple(questions))
 
 
 def _as_choice(question: Question) -> Question:
+    """A question that lists options as a choice question; BadRow where its answer is none of them."""
     if question.kind != "text" or not question.answer:
         return question
     try:
-        options = options_of(question.text, question.answer)
+        marks = tuple(f"{match[1]})" for match in lettered(question.text, ")"))
     except BadRow:
-        return question
-    return replace(question, kind="choice", options=options)
+        return question  # lists no options: an open question
+    try:
+        return replace(question, kind="choice", options=options_of(question.text, question.answer))
+    except BadRow:
+        texts = option_texts(replace(question, options=marks))
+        named = parse_choice(question.answer, texts)
+        if named is None:
+            raise
+        return replace(question, kind="choice", options=marks, answer=named)

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from artimuse.evaluation.intervals import percentiles, resampled
-from artimuse.evaluation.measures.measured import Measured
+from artimuse.evaluation.measures.measured import Measured, of_draws
 from artimuse.evaluation.measures.rows import measures
 from artimuse.evaluation.metrics import LOWER_IS_BETTER, Metric
-from artimuse.evaluation.predictions import Key, Prediction, key_of
+from artimuse.evaluation.predictions import OWN_LABELS, Key, Prediction, answered, key_of
 
 Verdict = Literal["better", "worse", "not separable"]
 _LISTED = 3
+_OF_ITEMS = ("series", "category", "dataset", "scale", "std", "raters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,10 @@ def compare(
     """Every metric that both have, but for floors and ceilings, which are no system's.
 
     Raises:
-        ValueError: where the two do not have the same items with the same labels: their difference would
-            be one of the items.
+        ValueError: where the two do not have the same items with the same labels, drawn together alike: their
+            difference would be one of the items.
     """
-    rows_a, rows_b = list(a), list(b)
-    _same_items(rows_a, rows_b)
+    rows_a, rows_b = _paired(list(a), list(b))
     one, other = measures(rows_a), measures(rows_b)
     names = [name for name in one if name in other and not one[name].of_labels]
     drawn = [_drawn(measured, names, seed) for measured in (one, other)]
@@ -92,7 +92,8 @@ def _drawn(measured: Mapping[str, Measured], names: Sequence[str], seed: int) ->
         statistic = measured[name].statistic
         assert statistic is not None
         asked[name] = (statistic, measured[name].units)
-    return resampled(asked, seed=seed)
+    drawn = resampled(asked, seed=seed)
+    return {name: of_draws(measured[name], values) for name, values in drawn.items()}
 
 
 def _verdict(name: str, low: float, high: float) -> Verdict:
@@ -120,7 +121,33 @@ def _same_items(a: Sequence[Prediction], b: Sequence[Prediction]) -> None:
         )
 
 
+def _paired(a: list[Prediction], b: list[Prediction]) -> tuple[list[Prediction], list[Prediction]]:
+    """Both systems' answers to one set of items: the same series are drawn together, the same rows left out."""
+    _same_items(a, b)
+    of_b = {key_of(row): row for row in b}
+    items = {key_of(row): _item(row, of_b[key_of(row)]) for row in a}
+    return [answered(items[key_of(row)], row) for row in a], [
+        answered(items[key_of(row)], row) for row in b
+    ]
+
+
+def _item(a: Prediction, b: Prediction) -> Prediction:
+    """What either says of an item; what only one says holds for both."""
+    for name in _OF_ITEMS:
+        one, other = a.get(name), b.get(name)
+        if one is not None and other is not None and _plain(one) != _plain(other):
+            raise ValueError(
+                f"expected the same `{name}` in both sets, found {one!r} and {other!r} of {a['id']!r}: were "
+                "they made from the same benchmark?"
+            )
+    known = [{k: v for k, v in row.items() if v is not None} for row in (b, a)]
+    return cast(Prediction, dict(b) | dict(a) | known[0] | known[1])
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
 def _labels(rows: Sequence[Prediction]) -> dict[Key, Any]:
     """What items are told by; the labels of critiques and sentiments are a system's own numbers."""
-    own = ("critique", "sentiment")
-    return {key_of(row): None if row["kind"] in own else row["label"] for row in rows}
+    return {key_of(row): None if row["kind"] in OWN_LABELS else row["label"] for row in rows}

@@ -11,10 +11,10 @@ folder, by its whole path, or by its name alone where no two images of the bench
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,21 +23,21 @@ from typing import Any
 
 from artimuse.data.collate import Item
 from artimuse.evaluation.asking import Answering
+from artimuse.evaluation.given_file import read_given, text_of
 from artimuse.inference.critic import Answer
 from artimuse.inference.scorer import Answered
 from artimuse.inference.stream import Broken
 from artimuse.records import OVERALL, DataError, Question, Sample, Source
 
-_SUFFIX = "_response"
-_TASKS = {"AesA1": "AesA"}
+SMALL = 0.05
+"""Of a scale: scores of a data set that cover less are likely to be on another."""
 
 
 def is_rows(path: Path) -> bool:
     """Whether a file holds prediction rows, which need no benchmark."""
     if path.suffix != ".jsonl":
         return False
-    with path.open(encoding="utf-8") as lines:
-        first = next((line for line in lines if line.strip()), "{}")
+    first = next((line for line in text_of(path).splitlines() if line.strip()), "{}")
     try:
         row = json.loads(first)
     except ValueError as error:
@@ -54,17 +54,27 @@ def given_answers(
         source: what the benchmark holds. scale: the ends of the file's scores, which become 0 and 100.
 
     Raises:
-        ValueError: for another form, an image that the benchmark has not, or one that is there twice.
+        ValueError: for another form, an image that the benchmark has not, or one that is there twice; a scale
+            without a lower and a higher end, scores far off it, and a submission to a benchmark that asks an
+            image about a task twice.
     """
+    _check_ends(scale)
     names = _names(source.samples)
-    scores, texts = _read(path)
+    scores, texts = read_given(path)
+    _check_asked(path, source, scores, texts)
+    unread = _unread(source)
+    for answers_of in (scores, texts):
+        for name in [n for n in answers_of if _found(n, names) is None and Path(n).name in unread]:
+            del answers_of[name]
     unknown = [name for name in (*scores, *texts) if _found(name, names) is None]
     if unknown:
         raise ValueError(
             f"{path}: expected images of the benchmark, found {len(unknown)} others, such as {unknown[0]!r}: "
             "give the list that these predictions were made for, or name images as it does"
         )
+    _check_tasks(path, source, texts)
     low, high = scale
+    _check_scale(path, scores, scale)
     by_id: dict[str, float] = {}
     for name, score in scores.items():
         sample = _found(name, names)
@@ -91,7 +101,10 @@ def given_answers(
             raise DataError(f"{sample.id}: no {missing[0]} answer in {path}")
         return [Answer(tasks[str(question.aspect)], cut=False) for question in questions]
 
-    return Answering(OVERALL, answers, write), _only(source, texts)
+    asked = _only(source, texts)
+    return Answering(OVERALL, answers, write), replace(
+        asked, notes=[*asked.notes, *_notes(scores, texts, names, scale)]
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -100,62 +113,77 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(path: Path) -> tuple[dict[str, float], dict[str, dict[str, str]]]:
-    """Scores by image, and answers by image and task; one of them is empty."""
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8", newline="") as file:
-            return _scores(path, csv.DictReader(file)), {}
-    text = path.read_text(encoding="utf-8")
-    try:
-        if path.suffix == ".jsonl":
-            return _scores(path, map(json.loads, filter(str.strip, text.splitlines()))), {}
-        content = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: expected JSON, found {error}") from error
-    if isinstance(content, dict):
-        return {}, _responses(path, content)
-    return _scores(path, content), {}
+def _check_asked(
+    path: Path, source: Source, scores: Mapping[str, Any], texts: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Refuse an empty file, and scores where the benchmark asks questions or the other way round."""
+    if not scores and not texts:
+        raise ValueError(f"{path}: expected scores or answers, found none")
+    asked = {q.aspect if q.kind != "score" else None for s in source.samples for q in s.questions}
+    answered = {task for tasks in texts.values() for task in tasks} or {None}
+    if asked and not asked & answered:
+        names = {True: "scores", False: "answers"}
+        raise ValueError(
+            f"{path}: expected {names[None in asked]}, which this benchmark asks for, found "
+            f"{names[None in answered]}"
+        )
 
 
-def _scores(path: Path, rows: Iterable[Any]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for number, row in enumerate(rows, start=1):
-        image = row.get("image") if isinstance(row, Mapping) else None
-        score = row.get("score", row.get("pred_score")) if isinstance(row, Mapping) else None
-        try:
-            value = float(score)  # pyright: ignore[reportArgumentType]
-        except (TypeError, ValueError):
-            value = math.nan
-        if not isinstance(image, str) or not math.isfinite(value):
-            raise ValueError(
-                f"{path}: record {number}: expected an `image` and a finite `score`, found {row!r}"
-            )
-        if image in found:
-            raise ValueError(f"{path}: record {number}: {image!r} is there twice")
-        found[image] = value
-    return found
+def _unread(source: Source) -> set[str]:
+    """Names of images that the benchmark has, but whose rows it could not use (`bad_item`)."""
+    named = (re.search(r"\((.+)\)$", item.item) for item in source.bad)
+    return {Path(match[1]).name for match in named if match}
 
 
-def _responses(path: Path, content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for image, answers in content.items():
-        tasks = {
-            _task(key): text
-            for key, text in (answers.items() if isinstance(answers, dict) else ())
-            if key.endswith(_SUFFIX) and isinstance(text, str)
-        }
-        if not tasks:
-            raise ValueError(
-                f'{path}: {image!r}: expected answers such as {{"AesP{_SUFFIX}": "A)"}}, found {answers!r}'
-            )
-        found[image] = tasks
-    return found
+def _check_scale(path: Path, scores: Mapping[str, float], scale: tuple[float, float]) -> None:
+    """A regression may run over the ends of its scale, but not by the whole of it."""
+    low, high = scale
+    off = [n for n, score in scores.items() if not 2 * low - high <= score <= 2 * high - low]
+    if off:
+        raise ValueError(
+            f"{path}: expected scores on {low:g}..{high:g}, found {scores[off[0]]:g} for {off[0]!r}: give "
+            "their scale with --predictions-scale"
+        )
 
 
-def _task(key: str) -> str:
-    """`AesA` of `AesA1_response`."""
-    name = key.removesuffix(_SUFFIX)
-    return _TASKS.get(name, name)
+def _check_ends(scale: tuple[float, float]) -> None:
+    low, high = scale
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(
+            f"--predictions-scale: expected LOW below HIGH, the ends of the scores, found {low:g} {high:g}"
+        )
+
+
+def _check_tasks(path: Path, source: Source, texts: Mapping[str, Mapping[str, str]]) -> None:
+    given = {task for answers in texts.values() for task in answers}
+    for sample in source.samples:
+        asked = Counter(q.aspect for q in sample.questions if q.aspect in given)
+        for task, number in asked.items():
+            if number > 1:
+                raise ValueError(
+                    f"{path}: expected one {task} question per image, found {number} about {sample.id!r}: this "
+                    "form has one answer per image and task, so give prediction rows instead"
+                )
+
+
+def _notes(
+    scores: Mapping[str, float], texts: Mapping[str, Any], names: Mapping[str, str],
+    scale: tuple[float, float],
+) -> Iterator[str]:  # fmt: skip
+    low, high = scale
+    most, least = max(scores.values(), default=high), min(scores.values(), default=low)
+    # Close together, or all at its lower end: scores on 0-1 or 1-5 that are read as 0-100.
+    if most - least < SMALL * (high - low) or most <= low + 2 * SMALL * (high - low):
+        yield (
+            f"all scores lie in {least:g}..{most:g}, a small part of their stated scale {low:g}..{high:g}: if "
+            "theirs is another, state its ends with --predictions-scale, or RMSE, MAE and calibration are wrong"
+        )
+    bare = [name for name in (*scores, *texts) if name not in names and _whole(name) not in names]
+    if bare:
+        yield (
+            f"{len(bare)} images are told by their file name alone, as their folders are others, such as "
+            f"{bare[0]!r}"
+        )
 
 
 def _only(source: Source, texts: Mapping[str, Mapping[str, str]]) -> Source:
@@ -184,7 +212,11 @@ def _names(samples: Iterable[Sample]) -> dict[str, str]:
 
 
 def _found(name: str, names: Mapping[str, str]) -> str | None:
-    for form in (name, str(Path(name).resolve()), Path(name).name):
+    for form in (name, _whole(name), Path(name).name):
         if form in names:
             return names[form]
     return None
+
+
+def _whole(name: str) -> str:
+    return str(Path(name).resolve())

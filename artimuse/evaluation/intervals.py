@@ -58,6 +58,24 @@ def percentiles(values: Floats) -> Interval:
     return float(low), float(high)
 
 
+def unbiased(values: Floats, value: float) -> Floats:
+    """Resampled values of a metric that is fitted to the labels it is measured on, without that advantage.
+
+    A fit is nearer to its own labels than the truth is, and that of a resample nearer still, by about as much:
+    the values' mean lies above the metric's value as that lies above the truth. They are moved down by twice
+    as much, so that percentiles cover the truth. This is done in squares, since what a fit gains is added to
+    the variance that it explains, or taken off the squared error: a correlation of 0 gains more than one of .6.
+
+    Source: Efron and Tibshirani (1993), chapter 10: the bootstrap's estimate of bias.
+
+    Args:
+        values: (resamples), each with a fit of its own. value: the metric's, fitted to all rows.
+    """
+    squares = np.sign(values) * values**2
+    moved = squares - 2 * (squares.mean() - np.sign(value) * value**2)
+    return np.sign(moved) * np.sqrt(np.abs(moved))
+
+
 def intervals(
     statistics: Mapping[str, tuple[Statistic, int]], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> dict[str, Interval]:

@@ -1,7 +1,7 @@
 """Several benchmarks in one YAML file.
 
 - {benchmark: ava, data: AVA_test.json, images: AVA/images}
-- {benchmark: custom, data: mine.csv, name: mine, images: photos}
+- {benchmark: custom, data: mine.csv, name: mine, images: photos, scale: [0, 10]}
 - {benchmark: custom, data: hers.csv, name: hers}
 
 Entries of one benchmark need names, which tell their results apart.
@@ -26,16 +26,18 @@ class _Entry(Section):
     data: str
     images: str | None = None
     name: str | None = Field(default=None, pattern=r"^[\w-][\w.-]*$")
+    scale: list[float] | None = Field(default=None, min_length=2, max_length=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One benchmark of a list, its paths resolved. name: of its folder in the output."""
+    """One benchmark of a list, its paths resolved. name: of its folder in the output. scale: of own scores."""
 
     name: str
     benchmark: str
     data: Path
     images: Path | None
+    scale: tuple[float, float] | None
 
 
 _ENTRIES = TypeAdapter(list[_Entry])
@@ -55,7 +57,7 @@ def listed(path: Path) -> list[Listed]:
         raise ConfigError(f"--data {path}: {error.strerror}; expected a YAML list") from error
     except (yaml.YAMLError, ValidationError) as error:
         raise ConfigError(
-            f"--data {path}: expected a YAML list of {{benchmark, data, images, name}}: {error}"
+            f"--data {path}: expected a YAML list of {{benchmark, data, images, name, scale}}: {error}"
         ) from error
     found = [
         Listed(
@@ -63,6 +65,7 @@ def listed(path: Path) -> list[Listed]:
             entry.benchmark,
             path.parent / entry.data,
             None if entry.images is None else path.parent / entry.images,
+            None if entry.scale is None else (entry.scale[0], entry.scale[1]),
         )
         for entry in entries
     ]

@@ -26,7 +26,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict, TypeGuard, get_args
+from typing import Any, Literal, NotRequired, TypedDict, TypeGuard, cast, get_args
 
 from artimuse.records import OVERALL
 
@@ -34,6 +34,9 @@ Kind = Literal["score", "pair", "rank", "choice", "text", "critique", "sentiment
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Key = tuple[str, str, str]
 """What a row is told by among all others: kind, id, and the aspect of a score."""
+OWN_LABELS: tuple[Kind, ...] = ("critique", "sentiment")
+"""Kinds whose labels are a system's own numbers."""
+_ANSWER = {"prediction", "spread", "scores", "image_scores", "response", "cut", "critique", "other"}
 ROUNDING = 1e-4  # points of 0-100; labels may have passed through float32
 
 
@@ -85,6 +88,17 @@ def image_path(row: Prediction, results: Mapping[str, Any]) -> Path | None:
 def key_of(row: Prediction) -> Key:
     """The row's key."""
     return row["kind"], row["id"], aspect_of(row) if row["kind"] == "score" else ""
+
+
+def answered(item: Prediction, answer: Prediction) -> Prediction:
+    """A row of what `item` says of its item, and `answer` of a system's answer to it.
+
+    Bits of critiques and scores beside a sentiment are a system's own, though they stand as labels.
+    """
+    own = _ANSWER | ({"label"} if item["kind"] in OWN_LABELS else set())
+    of_item = {key: value for key, value in item.items() if key not in own}
+    of_answer = {key: value for key, value in answer.items() if key in own}
+    return cast(Prediction, of_item | of_answer)
 
 
 def check_predictions(rows: Iterable[Prediction]) -> None:

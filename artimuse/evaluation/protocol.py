@@ -21,12 +21,19 @@ _IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".
 
 
 def made_by(
-    model: AestheticModel, folder: Path, benchmark: Benchmark, asking: Asking, split: dict[str, Any]
-) -> dict[str, Any]:
-    """How a model's rows are made; `same` decides them. The batch size is no part of it."""
+    model: AestheticModel, folder: Path, benchmark: Benchmark, asking: Asking, split: dict[str, Any],
+    images: str,
+) -> dict[str, Any]:  # fmt: skip
+    """How a model's rows are made; `same` decides them. The batch size is no part of it.
+
+    Args:
+        images: of `images_of`.
+    """
     same = describe_model(model, folder) | {
         "benchmark": benchmark.name,
         "split_sha256": split["sha256"],
+        "source": split["settings"],
+        "images": images,
         "choices_read_by": asking.choices,
         "max_new_tokens": asking.max_new_tokens,
         "series_scores": series_scores(model),
@@ -40,16 +47,20 @@ def series_scores(model: AestheticModel) -> SeriesScoring:
 
 
 def given_by(
-    file: Path, scale: tuple[float, float], benchmark: Benchmark, split: dict[str, Any]
+    file: Path,
+    scale: tuple[float, float] | None,
+    benchmark: Benchmark | None,
+    split: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """How rows are made that follow from a file of predictions."""
+    """How rows are made that follow from a file of predictions; of rows that bring all themselves, None."""
     same = {
         "predictions_sha256": file_sha256(file),
-        "predictions_scale": list(scale),
-        "benchmark": benchmark.name,
-        "split_sha256": split["sha256"],
-        # Such files have one score per image.
-        "series_scores": "single",
+        "predictions_scale": None if scale is None else list(scale),
+        "benchmark": None if benchmark is None else benchmark.name,
+        "split_sha256": None if split is None else split["sha256"],
+        "source": None if split is None else split["settings"],
+        # Such files have one score per image; prediction rows may come from a model that scores pairs.
+        **({} if scale is None else {"series_scores": "single"}),
     }
     return {"predictions": str(file.resolve()), "same": same, "versions": versions()}
 
@@ -99,10 +110,27 @@ def split_of(
     return {
         "data": str(data.resolve()),
         "sha256": split_sha256(config),
+        "settings": settings_of(config),
         "n": n,
         "official_n": benchmark.official_n,
         "official": official,
     }
+
+
+def settings_of(config: SourceConfig) -> dict[str, Any]:
+    """How the files are read: scale, columns, aspects, ...; everything but the paths."""
+    paths = {"images"} | {name.partition(".")[0] for name, _ in root_paths(config)}
+    return config.model_dump(mode="json", exclude=paths)
+
+
+def images_of(config: SourceConfig, output: Path) -> str:
+    """The image folder that rows are made from; one that was unpacked into the output moves with it.
+
+    Its path and not its content: an image that was missing may be put there, and only that is done again.
+    """
+    folder = Path(config.images).resolve()
+    own = output.resolve()
+    return folder.relative_to(own).as_posix() if folder.is_relative_to(own) else str(folder)
 
 
 def split_sha256(config: SourceConfig) -> str:

@@ -40,6 +40,7 @@ class PublishedRow:
     items: Metric -> n that it was taken over, where known. excluded: Metric -> why it is not comparable.
     notes: Why no metric of the row is.
     series_scores: Of series: "pairs" or "single", as `protocol.series_scores`; None where that is not stated.
+    computed: Metrics that no paper says: they follow from those that it does (`published_tables.COMPUTED`).
     digits: Decimals that were published.
     """
 
@@ -54,6 +55,7 @@ class PublishedRow:
     excluded: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     series_scores: str | None = None
+    computed: frozenset[str] = frozenset()
     digits: int = 3
 
 
@@ -65,8 +67,9 @@ def rows(benchmark: str) -> list[PublishedRow]:
 def beside(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows to show beside a result, as results.json holds them.
 
-    {"system", "checkpoint", "source", "table", "relation", "metrics", "same_protocol", "marks", "excluded",
-    "against": {metric: "inside" or "outside" our interval}}; `against` is empty but for the same protocol.
+    {"system", "checkpoint", "source", "table", "relation", "metrics", "computed", "same_protocol", "marks",
+    "excluded", "against": {metric: "inside" or "outside" our interval}}; `against` is empty but for the same
+    protocol.
 
     Args:
         results: What results.json holds: benchmark, protocol, metrics, n_expected, n_scored.
@@ -143,6 +146,7 @@ def _beside(row: PublishedRow, results: Mapping[str, Any]) -> dict[str, Any]:
         "table": row.table,
         "relation": row.relation,
         "metrics": dict(row.metrics),
+        "computed": sorted(row.computed),
         "same_protocol": not why,
         "marks": why,
         "excluded": dict(row.excluded),
@@ -192,10 +196,11 @@ def _series() -> Iterator[PublishedRow]:
             for category, values in by_category.items()
             for name, value in zip(tables.SERIES_METRICS, values, strict=True)
         }
-        # The paper's summary of its columns, as it says itself or by its definition.
+        # The paper's summary of its columns, as it says itself or, marked as such, by its definition.
         pair = fmean(v for four in columns for v in four[:2])
         ranked = fmean(v for four in columns for v in four[2:])
-        said = tables.SERIES_MEANS.get((system, checkpoint), (pair, ranked))
+        published = tables.SERIES_MEANS.get((system, checkpoint))
+        said = published or (pair, ranked)
         metrics |= {name: round(v, 3) for name, v in zip(("pair", "series"), said, strict=True)}
         yield PublishedRow(
             "fgaesthetics", system, checkpoint, tables.FGAESQ, "results", relation, metrics,
@@ -206,6 +211,7 @@ def _series() -> Iterator[PublishedRow]:
                 if key.endswith("/natural") or key in ("pair", "series")
             },
             series_scores=tables.BY_PAIRS.get((system, checkpoint)),
+            computed=frozenset() if published else frozenset({"pair", "series"}),
         )  # fmt: skip
 
 

@@ -82,7 +82,8 @@ SERIES: tuple[tuple[str, str, Relation | None, Four, Four, Four], ...] = (
 )  # fmt: skip
 """Acc, F1, s-Acc and s-SRCC in Natural, AIGC and Cropping (arXiv 2603.03907)."""
 SERIES_MEANS = {("FGAesQ", "as released"): (0.753, 0.600)}
-"""Pair and Series where the paper has them; elsewhere they are the means of the columns above."""
+"""Pair and Series where the paper has them."""
+COMPUTED = "Pair and Series are not published: computed here, the means of the published columns"
 NATURAL_LACKS = (
     "the release lacks 150 Natural series (636 pairs of LSVQ), which the published number may have"
 )

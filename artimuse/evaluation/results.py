@@ -41,7 +41,7 @@ def results_json(
     *,
     benchmark: str,
     protocol: Mapping[str, Any],
-    n_expected: Mapping[str, int],
+    n_expected: Mapping[str, int] | None,
     kind: str = "recipe",
     allow_missing: bool = False,
     published: Sequence[Mapping[str, Any]] = (),
@@ -55,7 +55,7 @@ def results_json(
         rows: What `predictions.jsonl` holds.
         benchmark: Its name.
         protocol: Everything that defines the numbers: checkpoint, prompt, preprocessing, split.
-        n_expected: Items of each kind in the benchmark.
+        n_expected: Items of each kind in the benchmark; None where that is not known, {} in the file.
         kind: Of the benchmark: scores, series, choices, critiques; a training run's own is "recipe".
         allow_missing: Accept fewer rows than expected; the caller prints what `missing` says.
         published: Published numbers for the same protocol.
@@ -65,7 +65,8 @@ def results_json(
         ValueError: Bad rows, fewer rows of a kind than expected, or more.
     """
     check_predictions(rows)
-    lacking = missing(rows, n_expected)
+    lacking = {} if n_expected is None else missing(rows, n_expected)
+    n_expected = n_expected or {}
     if lacking and not allow_missing:
         raise ValueError(
             f"{benchmark}: expected {dict(n_expected)} items, found fewer predictions (missing: "

@@ -64,7 +64,7 @@ def run(
         ValueError: for a folder whose rows were made in another way, or a damaged file.
     """
     wanted = expected(phases, units)
-    rows = _begun(folder, made, sharing)
+    rows = begun(folder, made, sharing)
     own = units[sharing.process :: sharing.processes]
     path = folder / (f"predictions.{sharing.process}.jsonl" if sharing.process else PREDICTIONS)
     failed: dict[int, NotScored] = {}
@@ -98,8 +98,12 @@ def write_not_scored(folder: Path, items: Sequence[NotScored]) -> None:
     write_atomically(path, "".join(lines))
 
 
-def _begun(folder: Path, made: Mapping[str, Any], sharing: Sharing) -> dict[Key, Prediction]:
-    """The rows of earlier runs; the folder then says how its rows are made."""
+def begun(folder: Path, made: Mapping[str, Any], sharing: Sharing) -> dict[Key, Prediction]:
+    """The rows of earlier runs; the folder then says how its rows are made.
+
+    Raises:
+        ValueError: for a folder whose rows were made in another way, or a damaged file.
+    """
     place = meta_path(folder / PREDICTIONS)
     if place.exists():
         try:

@@ -85,3 +85,19 @@ def test_against_a_bare_number_there_is_only_inside_or_outside(published, side):
     assert against_published(Metric(0.6, 100, (0.5, 0.7)), published) == side
     with pytest.raises(ValueError, match="with its interval"):
         against_published(Metric(0.6, 100), published)
+
+
+def test_what_is_drawn_together_is_the_same_for_both():
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(60, 2))
+    rows = [
+        pair(f"a{k}|b", 0.9, *map(float, scores[k]), series=f"s{k // 6}", category="c")
+        for k in range(60)
+    ]
+    bare = [{k: v for k, v in row.items() if k not in ("series", "category")} for row in rows]
+    for one, other in ((rows, bare), (bare, rows)):
+        found = compare(one, other)  # pyright: ignore[reportArgumentType]
+        assert found["pair_accuracy"].ci95 == (0.0, 0.0)
+        assert set(found) == set(compare(rows, rows))
+    with pytest.raises(ValueError, match="expected the same `series` in both sets, found 's0'"):
+        compare(rows, [{**row, "series": "z"} for row in rows])  # pyright: ignore[reportArgumentType]

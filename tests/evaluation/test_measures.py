@@ -11,6 +11,7 @@ from artimuse.evaluation.measures.measured import Measured
 from artimuse.evaluation.measures.rows import measures
 from artimuse.evaluation.noise import noise_ceiling
 from artimuse.evaluation.predictions import Prediction
+from artimuse.evaluation.resampling import within_of
 from artimuse.evaluation.results import compute_metrics
 from evaluation.making import choice, critique, pair, rank, score
 
@@ -157,8 +158,8 @@ def test_series_by_hand() -> None:
     assert found["s_srcc"].counts == {"undecided": 0, "length_2": 2, "length_3": 1}
     assert found["pair_accuracy/n"].value == pytest.approx(3 / 4)
     assert found["s_srcc/a"].value == pytest.approx(1)
-    # Every label says "first": macro F1 of 3 right of 4 is half of 2*3/(2*3+1).
-    f1 = {"n": 6 / 7 / 2, "a": 1 / 2}
+    # Without ties in the predictions, F1 is the accuracy.
+    f1 = {"n": 3 / 4, "a": 1}
     assert found["pair_f1/n"].value == pytest.approx(f1["n"])
     assert found["pair"].value == pytest.approx(((3 / 4 + f1["n"]) / 2 + (1 + f1["a"]) / 2) / 2)
     assert found["series"].value == pytest.approx(((1 / 2 + 0) / 2 + (1 + 1) / 2) / 2)
@@ -200,12 +201,46 @@ def test_the_noise_ceiling_is_what_a_perfect_model_gets() -> None:
     assert found.ci95 is not None
     assert found.ci95[0] < found.value < found.ci95[1]
     assert noise_ceiling(label, [None] * 3000, [12] * 3000) is None
+    # The spread of one rater is not known.
+    some = noise_ceiling(label, spread.tolist(), [1, 1, *[12] * 2998])
+    assert some is not None
+    assert (some.n, some.value) == (2998, pytest.approx(found.value, abs=0.01))
     noise = noise_ceiling(np.tile([1.0, 2.0], 50), [30.0] * 100, [4] * 100)
     assert noise is not None
     assert noise.value == 0  # more error than labels vary
     exact = noise_ceiling(label, [0.0] * 3000, [12] * 3000)
     assert exact is not None
     assert exact.value == pytest.approx(1)
+
+
+def test_the_spread_of_few_raters_is_that_of_their_votes() -> None:
+    """Three votes of spread s: the mean's variance is s^2 / 2. Both normal, so SRCC is 6/pi asin(r/2)."""
+    label = 50 + 10 * stats.norm.ppf((np.arange(3000) + 0.5) / 3000)
+    found = noise_ceiling(label, [6.0] * 3000, [3] * 3000)
+    assert found is not None
+    reliability = 1 - (6**2 / 2) / label.var()
+    expected = 6 / np.pi * np.arcsin(np.sqrt(reliability) / 2)
+    assert found.value == pytest.approx(expected, abs=0.004)
+
+
+def test_a_category_that_a_resample_thins_out_is_left_out_of_it() -> None:
+    within = within_of([1, 2, 3, 4, 9, 8, 7], [1, 2, 3, 4, 1, 2, 4], list("aaaabbb"), least=3)
+    assert within(np.ones(7, np.intp)) == pytest.approx((4 * 1 + 3 * -1) / 7)
+    assert within(np.array([2, 0, 0, 0, 2, 2, 1])) == pytest.approx(-1)
+    assert within(np.array([1, 1, 0, 0, 1, 1, 0])) == 0
+
+
+def test_the_f1_of_pairs_is_resampled_series_by_series() -> None:
+    rows = [
+        pair(f"{s}{k}|{s}x", 0.9, 60 if k < right else 40, 50, series=f"s{s}")
+        for s, (right, n) in enumerate(((3, 3), (1, 4), (0, 2), (2, 3)))
+        for k in range(n)
+    ]
+    found = measures(rows)["pair_f1"]
+    assert found.units == 4
+    assert found.statistic is not None
+    # Twice the first series, once the second: 7 right and 3 wrong.
+    assert found.statistic(np.array([2, 1, 0, 0])) == pytest.approx(2 * 7 / (2 * 7 + 3 + 3))
 
 
 def test_series_are_ranked_by_their_pairs_where_nothing_else_ranks_them() -> None:

@@ -72,6 +72,14 @@ def test_pair_and_series_are_the_means_of_their_columns() -> None:
             assert (len(pair), len(ranked)) == (6, 6)
             assert row.metrics["pair"] == pytest.approx(fmean(pair), abs=0.0006)
             assert row.metrics["series"] == pytest.approx(fmean(ranked), abs=0.0006)
+    # Of the others, no paper gives the two.
+    computed = {(r.system, r.checkpoint): r.computed for r in rows("fgaesthetics")}
+    means = frozenset({"pair", "series"})
+    assert computed.pop(("FGAesQ", "as released")) == frozenset()
+    assert {k for k, found in computed.items() if found == means} == {
+        (r.system, r.checkpoint) for r in rows("fgaesthetics")
+        if r.table == "results" and r.checkpoint != "as released"
+    }  # fmt: skip
     (full,) = [r for r in rows("fgaesthetics") if r.checkpoint == "full"]
     whole = found("fgaesthetics", "FGAesQ", "as released")
     assert full.metrics == {"pair": whole["pair"], "series": whole["series"]}

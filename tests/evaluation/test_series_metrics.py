@@ -10,22 +10,25 @@ from artimuse.evaluation.series_metrics import pair_f1, series_accuracy, series_
 
 
 def test_f1_by_hand() -> None:
-    """True answers first, first, second, second; said: first, second, second, neither."""
+    """Right, wrong, right, no answer: each pair once as written and once turned round."""
     found = pair_f1([9, 1, 1, 5], [1, 9, 9, 5], [0.9, 0.8, 0.1, 0.2])
-    first = 2 * 1 / (2 * 1 + 0 + 1)  # one found, none invented, one missed
-    second = 2 * 1 / (2 * 1 + 1 + 1)
-    assert found == Metric((first + second) / 2, 4, counts={"ties": 0})
+    # Of "the first is better": two found, one said of a pair that is the other way, two missed.
+    assert found == Metric(2 * 2 / (2 * 2 + 1 + 2), 4, counts={"ties": 0})
 
 
-def test_f1_does_not_depend_on_which_image_stands_first() -> None:
+@pytest.mark.parametrize("better_first", [False, True])
+def test_f1_does_not_depend_on_which_image_of_a_pair_stands_first(better_first: bool) -> None:
     random = np.random.default_rng(0)
-    a, b = random.normal(size=(2, 60))
+    a, b = np.round(random.normal(size=(2, 60)), 1)  # some are equal
     p = random.integers(0, 11, size=60) / 10
-    turned = random.random(60) < 0.5
+    turned = p < 0.5 if better_first else random.random(60) < 0.5
     swapped = np.where(turned, b, a), np.where(turned, a, b), np.where(turned, 1 - p, p)
-    plain = pair_f1(b, a, 1 - p)
-    assert plain.value == pytest.approx(pair_f1(a, b, p).value)
-    assert plain.counts["ties"] == pair_f1(*swapped).counts["ties"]
+    assert pair_f1(*swapped) == pair_f1(a, b, p)
+
+
+def test_f1_of_a_perfect_model_is_one_however_its_pairs_are_written() -> None:
+    assert pair_f1([2] * 9, [1] * 9, [1] * 9).value == 1
+    assert pair_f1([2, 1], [1, 2], [1, 0]).value == 1
 
 
 def test_constant_predictions_score_zero() -> None:

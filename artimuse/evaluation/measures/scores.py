@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from artimuse.data.checks.report.scores import category_means
 from artimuse.evaluation import metrics as measure
-from artimuse.evaluation.logistic import fitted
+from artimuse.evaluation.logistic import Integers, refitting
 from artimuse.evaluation.measures.measured import Measured
 from artimuse.evaluation.noise import noise_ceiling
 from artimuse.evaluation.predictions import Prediction
@@ -25,7 +25,8 @@ from artimuse.evaluation.resampling import (
 )
 
 Floats = NDArray[np.float64]
-LEAST_FITTED = 5
+LEAST_FITTED = 10
+"""Four parameters come near to any labels of fewer items."""
 LEAST_IN_CATEGORY = 10
 """An order of fewer images of a category says little."""
 
@@ -33,8 +34,8 @@ LEAST_IN_CATEGORY = 10
 def of_scores(rows: Sequence[Prediction]) -> dict[str, Measured]:
     """srcc, plcc, krcc, mae, rmse (points of 0-100), and where the rows allow them the others:
 
-    plcc_logistic, rmse_logistic: after the four-parameter fit. Their interval keeps the curve that was
-        fitted to all rows.
+    plcc_logistic, rmse_logistic: after the four-parameter fit, of 10 items or more whose labels differ. The
+        curve is fitted anew in every resample, and what a fit gains of itself is taken off their interval.
     rmse_native: in the data set's own unit.
     srcc_within_categories: mean of the SRCC inside each category of 10 images or more, by their number.
     srcc_category_floor: predicting each image by its category's mean (`category_floor` of the data check).
@@ -61,12 +62,28 @@ def of_scores(rows: Sequence[Prediction]) -> dict[str, Measured]:
 
 def _fitted(x: Floats, y: Floats) -> dict[str, Measured]:
     n = len(y)
-    if n < LEAST_FITTED:
+    if n < LEAST_FITTED or np.ptp(y) == 0:
         return {}
-    curve = fitted(x, y)
+    refitted = refitting(x, y)
+    curve = refitted(None)
+    # Both are asked about the same draws, one after the other: one fit serves them.
+    last: list[tuple[Integers, Floats]] = []
+
+    def of(draws: Integers) -> Floats:
+        if not last or last[0][0] is not draws:
+            last[:] = [(draws, refitted(draws))]
+        return last[0][1]
+
+    def correlated(draws: Integers) -> float:
+        return plcc_of(of(draws), y)(draws)
+
+    def error(draws: Integers) -> float:
+        return root_mean_of((of(draws) - y) ** 2)(draws)
+
+    plcc = measure.Metric(measure.correlation(curve, y), n)
     return {
-        "plcc_logistic": Measured(measure.plcc_logistic(x, y), plcc_of(curve, y), n),
-        "rmse_logistic": Measured(measure.rmse(curve, y), root_mean_of((curve - y) ** 2), n),
+        "plcc_logistic": Measured(plcc, correlated, n, fitted=True),
+        "rmse_logistic": Measured(measure.rmse(curve, y), error, n, fitted=True),
     }
 
 

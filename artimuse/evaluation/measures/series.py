@@ -142,7 +142,7 @@ def _members(rows: Sequence[Prediction]) -> dict[Unit, list[Prediction]]:
 
 
 def _pair_columns(rows: Sequence[Prediction]) -> Floats:
-    """(decided pairs, 8): 1, correct, and the six counts of F1."""
+    """(decided pairs, 5): 1, correct, and the three counts of F1."""
     scores, label = scores_of(rows)
     correct, decided = measure.pair_outcomes(scores[:, 0], scores[:, 1], label)
     counted, _ = series.pair_counts(scores[:, 0], scores[:, 1], label)

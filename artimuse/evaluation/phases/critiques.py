@@ -1,9 +1,10 @@
 """Experts' critiques by likelihood, and the sentiment of what the model itself wrote.
 
 Likelihood: of an image, per attribute, ln P of the expert's text and of the text that another image has under
-the same attribute. The other image is the next one in the order of hashed ids: a function of the data alone,
-and every text is once the other. So a row tells two things: which of two texts belongs to this image, and (by
-the row of the other image) with which of two images a text is likelier.
+the same attribute. The other image is the next one in the order of hashed ids that has another text: a
+function of the data alone, and where all texts differ, every text is once the other. So a row tells two things:
+which of two texts belongs to this image, and (by the row of the other image) with which of two images a text is
+likelier.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Other:
 
 
 def partners(samples: Iterable[Sample]) -> dict[tuple[str, str], Other]:
-    """(sample id, attribute) -> the next image's text; without those that no other text can be told from."""
+    """(sample id, attribute) -> the next image's text that differs; without attributes of one text alone."""
     texts: dict[str, list[tuple[str, str]]] = {}
     for sample in samples:
         for attribute, question in critiques_of(sample).items():
@@ -50,10 +51,16 @@ def partners(samples: Iterable[Sample]) -> dict[tuple[str, str], Other]:
     found: dict[tuple[str, str], Other] = {}
     for attribute, entries in texts.items():
         entries.sort(key=lambda entry: hashlib.sha256(entry[0].encode()).hexdigest())
-        for place, (id_, text) in enumerate(entries):
-            id_other, other = entries[(place + 1) % len(entries)]
-            if other != text:
-                found[id_, attribute] = Other(id_other, other)
+        if len({text for _, text in entries}) < 2:
+            continue
+        # Twice round, from the end: what stands behind an entry is known before it.
+        following, another = entries[0], entries[0]
+        for id_, text in reversed(entries * 2):
+            if following[1] != text:
+                another = following
+            if another[1] != text:
+                found[id_, attribute] = Other(*another)
+            following = id_, text
     return found
 
 

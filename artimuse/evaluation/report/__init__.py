@@ -9,6 +9,7 @@ puts results together; `page` draws, `tables` and `markdown` write.
 from artimuse.evaluation.report.comparing import compare_page, markdown_comparison
 from artimuse.evaluation.report.markdown import markdown_overview, markdown_report
 from artimuse.evaluation.report.write import (
+    REPORTS,
     latex_table,
     read_results,
     write_comparison,
@@ -17,6 +18,7 @@ from artimuse.evaluation.report.write import (
 )
 
 __all__ = [
+    "REPORTS",
     "compare_page",
     "latex_table",
     "markdown_comparison",

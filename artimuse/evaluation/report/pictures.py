@@ -45,11 +45,12 @@ class Pictures:
         return [image for image, found in self._known.items() if found is None]
 
     def _path(self, image: str) -> Path | None:
-        """None for a relative path that leads out of the image folder, or one without a folder."""
-        if "\0" in image:
+        """None for a path that leads out of the image folder, or one without a folder.
+
+        Also for an absolute one: rows may come from anywhere, and a report would show any picture of the disk.
+        """
+        if "\0" in image or self.root is None or ".." in PurePath(image).parts:
             return None
-        if PurePath(image).is_absolute():
-            return Path(image)
-        if self.root is None or ".." in PurePath(image).parts:
-            return None
-        return self.root / image
+        path = self.root / image
+        inside = path.is_relative_to(self.root) or path.is_relative_to(self.root.resolve())
+        return path if inside else None

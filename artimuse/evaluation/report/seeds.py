@@ -7,6 +7,7 @@ matrix(groups(results), "srcc")    # trained on x tested on -> Spread
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,14 +69,20 @@ def groups(results: Sequence[Mapping[str, Any]]) -> list[Group]:
 def matrix(found: Sequence[Group], metric: str) -> dict[str, dict[str, Spread]]:
     """Trained on -> tested on -> the metric's spread over seeds; groups without the metric are left out.
 
+    Recipes that were trained on the same data have a row each, "AVA (lora)", where they share a place.
+
     Raises:
-        ValueError: Two recipes have the same place.
+        ValueError: Two recipes of one name have the same place.
     """
+    asked = [group for group in found if metric in group.metrics]
+    places = Counter((group.trained_on, group.benchmark) for group in asked)
+    shared = {trained_on for (trained_on, _), n in places.items() if n > 1}
     rows: dict[str, dict[str, Spread]] = {}
-    for group in found:
-        if metric not in group.metrics:
-            continue
-        row = rows.setdefault(group.trained_on, {})
+    for group in asked:
+        several = group.trained_on in shared and group.name != group.trained_on
+        row = rows.setdefault(
+            f"{group.trained_on} ({group.name})" if several else group.trained_on, {}
+        )
         if group.benchmark in row:
             raise ValueError(
                 f"matrix: expected one recipe per place, found two that were trained on {group.trained_on} "

@@ -13,10 +13,12 @@ from typing import Any
 
 from artimuse.evaluation.ablation import Spread
 from artimuse.evaluation.published import PublishedRow, other_items, relation_of, rows
+from artimuse.evaluation.published_tables import COMPUTED
 from artimuse.evaluation.report.seeds import Group
 from artimuse.evaluation.report.words import (
     benchmark_name,
     metric_name,
+    published_value,
     value,
     written,
 )
@@ -160,8 +162,10 @@ def _published(
     cells = {key: row.metrics[key] for key in columns if key in row.metrics}
     why = dict.fromkeys(text for result in results for text in other_items(row, result))
     why |= dict.fromkeys(text for key, text in row.excluded.items() if key in columns)
+    if row.computed & {*columns}:
+        why[COMPUTED] = None
     note = ", ".join(filter(None, (row.checkpoint, row.source)))
-    told = {key: value(number, key) for key, number in cells.items()}
+    told = {key: published_value(number, key, row.computed) for key, number in cells.items()}
     relation = row.relation or NOT_STATED
     return Line(row.system, note, relation, cells, told, own=False, why="; ".join(why))
 

@@ -6,7 +6,7 @@ written({"value": .7714, "ci95": [.702, .826], "n": 200}, "srcc")   # .771 [.702
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -54,6 +54,7 @@ BENCHMARKS = {
     "aesbench": "AesBench",
     "unipercept-vqa": "UniPercept-Bench VQA",
 }
+UNKNOWN_NUMBER = "of how many is not known"
 COUNTED = {
     "score": "images with a score",
     "pair": "pairs",
@@ -89,6 +90,11 @@ def value(number: float | None, key: str) -> str:
         return "-"
     digits = decimals(key)
     return f"{round(number, digits) + 0.0:.{digits}f}"  # + 0.0: no "-0.000"
+
+
+def published_value(number: float | None, key: str, computed: Collection[str]) -> str:
+    """`0.753`; `0.699 (computed)` where no paper has it."""
+    return value(number, key) + (" (computed)" if key in computed and number is not None else "")
 
 
 def interval(metric: Mapping[str, Any], key: str) -> str:
@@ -157,14 +163,21 @@ def protocol_in_words(results: Mapping[str, Any]) -> list[str]:
             alike = "as many as" if official == split["n"] else f"not the {official:,} of"
             text += f", {alike} the official test list"
         sentences.append(text + ".")
-    sentences += _reading(protocol, results["n_expected"])
-    counted = [
-        f"{results['n_scored'].get(kind, 0):,} of {n:,} {COUNTED.get(kind, kind)}"
-        for kind, n in results["n_expected"].items()
-    ]
-    sentences.append(f"Scored: {', '.join(counted) or 'nothing'}.")
+    sentences += _reading(protocol, results["n_scored"])
+    sentences.append(f"Scored: {counts_in_words(results)}.")
     overall = overall_in_words(results)
     return [*sentences, *([overall] if overall else []), *map(str, results.get("notes") or ())]
+
+
+def counts_in_words(results: Mapping[str, Any]) -> str:
+    """n scored of n expected, by kind; of rows that came without a benchmark that is not known."""
+    if not results["n_expected"]:
+        counted = [f"{n:,} {COUNTED.get(kind, kind)}" for kind, n in results["n_scored"].items()]
+        return f"{', '.join(counted)}, {UNKNOWN_NUMBER}" if counted else "nothing"
+    return ", ".join(
+        f"{results['n_scored'].get(kind, 0):,} of {n:,} {COUNTED.get(kind, kind)}"
+        for kind, n in results["n_expected"].items()
+    )
 
 
 def _reading(protocol: Mapping[str, Any], kinds: Mapping[str, int]) -> list[str]:

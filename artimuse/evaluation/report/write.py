@@ -24,6 +24,7 @@ from artimuse.evaluation.report.words import benchmark_name
 from artimuse.evaluation.results import PREDICTIONS, RESULTS, read_predictions, write_atomically
 
 COMPARISON = "comparison.json"
+REPORTS = ("report.html", "report.md", "report.tex")
 OWN_DATA = "custom"
 NEEDED = ("benchmark", "protocol", "n_expected", "n_scored", "metrics")
 COMPARED = ("a", "b", "benchmark", "metrics")

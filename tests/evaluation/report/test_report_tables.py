@@ -14,6 +14,8 @@ from artimuse.evaluation.report import (
     markdown_overview,
     markdown_report,
 )
+from artimuse.evaluation.report.page.page import page
+from artimuse.evaluation.report.pictures import Pictures
 from artimuse.evaluation.report.seeds import groups
 from artimuse.evaluation.report.tables import benchmark_table, escaped
 
@@ -131,3 +133,17 @@ def test_a_comparison_says_better_worse_or_not_separable() -> None:
     made["benchmark"] = None
     assert markdown_comparison(made).startswith("## predictions\n")
     assert "<h1>predictions: A against B</h1>" in compare_page(made)
+
+
+def test_a_number_that_no_paper_says_is_marked_as_computed() -> None:
+    result = results("fgaesthetics", {"pair": metric(0.7, 3759), "series": metric(0.5, 900)},
+                     n={"pair": 3759})  # fmt: skip
+    lines = markdown_overview(groups([result])).splitlines()
+    (theirs,) = [line for line in lines if "Q-Align" in line]
+    assert "| 0.699 (computed) | 0.474 (computed) |" in theirs
+    (released,) = [line for line in lines if "as released" in line]
+    assert "| 0.753 | 0.600 |" in released
+    assert any("Pair and Series are not published" in line for line in lines)
+    shown = page(result, [], Pictures(None, lambda _: None))
+    assert "0.699 (computed)" in shown
+    assert "0.753 (computed)" not in shown

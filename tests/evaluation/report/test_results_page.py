@@ -186,9 +186,12 @@ def test_pictures_stay_inside_their_folder(tmp_path: Path) -> None:
         assert pictures(image) is None
     assert asked == [tmp_path / "a.jpg", tmp_path / "sub/b.jpg"]
     assert (pictures.asked, len(pictures.absent)) == (5, 5)
+    for outside in (str(tmp_path.parent / "secret.jpg"), str(tmp_path / ".." / "secret.jpg")):
+        assert Pictures(tmp_path, lambda _: DATA_URI)(outside) is None
+    assert Pictures(tmp_path, lambda _: DATA_URI)(str(tmp_path / "in.jpg")) == DATA_URI
     nowhere = Pictures(None, lambda _: DATA_URI)
     assert nowhere("a.jpg") is None
-    assert nowhere("/photos/a.jpg") == DATA_URI
+    assert nowhere("/photos/a.jpg") is None
 
 
 def test_many_images_are_a_density_and_a_page_of_no_more_weight() -> None:

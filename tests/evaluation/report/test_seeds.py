@@ -76,7 +76,8 @@ def test_trained_on_times_tested_on() -> None:
     clash = groups(
         [run("a", 0, "x", 0.8, trained_on=["ava"]), run("c", 0, "z", 0.7, trained_on=["ava"])]
     )
+    assert list(matrix(clash, "srcc")) == ["AVA (a)", "AVA (c)"]
     with pytest.raises(
         ValueError, match="expected one recipe per place, found two that were trained on AVA"
     ):
-        matrix(clash, "srcc")
+        matrix([clash[0], clash[0]], "srcc")

@@ -11,9 +11,9 @@ from artimuse.data.pages.shell import card, fact_list
 from artimuse.evaluation.published import UNKNOWN, relation_of
 from artimuse.evaluation.report.pictures import Pictures
 from artimuse.evaluation.report.words import (
-    COUNTED,
     POINTS,
     benchmark_name,
+    counts_in_words,
     interval,
     metric_name,
     model_name,
@@ -50,10 +50,7 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
         for kind, n in results["n_expected"].items()
         if results["n_scored"].get(kind, 0) < n
     }
-    counted = ", ".join(
-        f"{results['n_scored'].get(kind, 0):,} of {n:,} {COUNTED.get(kind, kind)}"
-        for kind, n in results["n_expected"].items()
-    )
+    known = bool(results["n_expected"])
     notes: list[Html] = []
     if lacking:
         notes.append(
@@ -78,11 +75,11 @@ def completeness(results: Mapping[str, Any], pictures: Pictures) -> Html:
     if pictures.unnamed:
         text = "There are no pictures of items whose predictions do not name an image file."
         notes.append(tag("p", text, class_="warning"))
-    level = "refused" if lacking else ("warning" if leaked else "good")
-    heading = "Incomplete: scored " if lacking else "Complete: scored "
+    level = "refused" if lacking else ("warning" if leaked or not known else "good")
+    heading = "Incomplete: scored " if lacking else "Complete: scored " if known else "Scored "
     return tag(
         "section",
-        tag("h2", heading + (counted or "nothing")),
+        tag("h2", heading + counts_in_words(results)),
         *notes,
         class_=f"card verdict {level}",
     )

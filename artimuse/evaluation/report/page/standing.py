@@ -7,8 +7,16 @@ from typing import Any
 
 from artimuse.data.pages.html import Html, tag
 from artimuse.data.pages.shell import card, panel
+from artimuse.evaluation.published_tables import COMPUTED
 from artimuse.evaluation.report.page.rows import Row, extent, interval_rows
-from artimuse.evaluation.report.words import interval, metric_name, model_name, value, written
+from artimuse.evaluation.report.words import (
+    interval,
+    metric_name,
+    model_name,
+    published_value,
+    value,
+    written,
+)
 
 BOUNDS = {
     "srcc": (
@@ -82,7 +90,7 @@ def _published_row(row: Mapping[str, Any], key: str) -> Row:
     number = row["metrics"][key]
     same = row["same_protocol"] and key not in row["excluded"]
     said = row["against"].get(key)
-    text = value(number, key) + (f" · {said}" if said else "")
+    text = published_value(number, key, _computed(row)) + (f" · {said}" if said else "")
     return Row(
         row["system"], number, note=row["checkpoint"], text=text, kind="same" if same else "other"
     )
@@ -149,7 +157,8 @@ def _line(row: Mapping[str, Any], keys: Sequence[str]) -> Html:
     for key in keys:
         number = row["metrics"].get(key)
         star = " †" if key in row["excluded"] else ""
-        cells.append(tag("td", value(number, key) + star, data_label=metric_name(key)))
+        text = published_value(number, key, _computed(row)) + star
+        cells.append(tag("td", text, data_label=metric_name(key)))
     return tag(
         "tr",
         tag("td", row["system"], tag("span", under, class_="under")),
@@ -162,12 +171,19 @@ def _said(row: Mapping[str, Any], keys: Sequence[str]) -> list[Html]:
     """Inside or outside our interval, or why nothing is said."""
     lacking = sorted({text for key, text in row["excluded"].items() if key in keys})
     told = [tag("span", f"† {text}") for text in lacking]
+    if {*keys} & {*_computed(row)}:
+        told.append(tag("span", f" {COMPUTED}"))
     if not row["same_protocol"]:
         text = "another protocol: " + "; ".join(row["marks"])
         return [tag("span", text), Html(" "), *told]
     said = [f"{metric_name(key)} {row['against'][key]}" for key in keys if key in row["against"]]
     text = "same protocol" + (f": {', '.join(said)} our interval" if said else "")
     return [tag("span", text, class_="good"), Html(" "), *told]
+
+
+def _computed(row: Mapping[str, Any]) -> Sequence[str]:
+    """Metrics of a published row that no paper says."""
+    return row.get("computed") or ()
 
 
 def _published_keys(published: Sequence[Mapping[str, Any]]) -> list[str]:
