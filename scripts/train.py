@@ -167,6 +167,7 @@ def run_stage(
     from artimuse.models.training_record import write_training
     from artimuse.models.words import take_words_from_head, words_are_the_heads
     from artimuse.training import setup
+    from artimuse.training.accelerator import wait_for_all
     from artimuse.training.log import log_results
     from artimuse.training.loop import train
     from artimuse.training.model_card import write_card
@@ -190,7 +191,7 @@ def run_stage(
             print(f"data: {seen} images of the validation split were trained on in a stage before")
             folder.record(validation_seen_before=seen)
         evaluation.before_training(model)
-    accelerator.wait_for_everyone()
+    wait_for_all(accelerator)
     complete = train(
         model, steps, config, accelerator,
         folder=folder.path, fingerprint=setup.fingerprint(config, data, earlier),
@@ -208,8 +209,8 @@ def run_stage(
         print(evaluation.after_training(model, setup.protocol_record(folder)))
         log_results(folder.path, config.run)
         write_card(folder, before)
-        folder.record(finished=True)
-    accelerator.wait_for_everyone()
+        folder.finish()
+    wait_for_all(accelerator)
     return True
 
 

@@ -12,6 +12,7 @@ def checkpoint_activations(model: AestheticModel) -> None:
     """
     # Without re-entrance a layer is differentiated whether its input requires a gradient or not: with LoRA
     # the embeddings, which do not, need no hook that says so.
-    model.transformers_model.activation_checkpointing_enable(
-        activation_checkpointing_kwargs={"use_reentrant": False}
-    )
+    inner = model.transformers_model
+    # By the name that it had before transformers 5.20.
+    enable = getattr(inner, "activation_checkpointing_enable", None)
+    (enable or inner.gradient_checkpointing_enable)({"use_reentrant": False})

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import zlib
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator, DistributedType
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
 
@@ -65,6 +69,22 @@ def prepare_stage(accelerator: Accelerator, config: TrainConfig) -> None:
     zero.prepare_stage(accelerator, config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+
+
+def wait_for_all(accelerator: Accelerator) -> None:
+    """All processes meet here, however long one of them takes: for what the first alone does.
+
+    An exchange between GPUs is given up after ten minutes, and drawing, decoding or evaluating data, or writing
+    a checkpoint, may take longer. One that is gone is noticed at once: its connection closes.
+    """
+    if accelerator.num_processes > 1:
+        dist.barrier(group=_patient_group(dist.group.WORLD))
+
+
+@lru_cache(maxsize=1)
+def _patient_group(_: object) -> Any:
+    """Of all processes, on the CPU; one for as long as the processes are grouped."""
+    return dist.new_group(backend="gloo", timeout=timedelta(days=30))
 
 
 def seed_micro_batch(seed: int, step: int, micro_batch: int, process: int) -> None:

@@ -114,6 +114,11 @@ def load_checkpoint(
     """
     verify(path)
     state = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))
+    if missing := sorted({"step", "fingerprint", "selection", "seen", "skipped"} - state.keys()):
+        raise CheckpointError(
+            f"{path / STATE_FILE}: says nothing of {', '.join(missing)}: another version of artimuse wrote it; "
+            "resume with that version, or start a new run (run.name=...)"
+        )
     for key, value in fingerprint.items():
         if state["fingerprint"].get(key) != value:
             raise CheckpointError(

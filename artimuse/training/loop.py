@@ -6,26 +6,24 @@ It is given its model, its data and the objective, and knows only `model(batch) 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 
 from artimuse.config import Config
 from artimuse.data.loader import StepDataset, step_loader
 from artimuse.objectives.joint import Objective
 from artimuse.training import shards, zero
-from artimuse.training.checkpoint import load_checkpoint, save_checkpoint
-from artimuse.training.checkpoint_folder import newest_checkpoint
+from artimuse.training.accelerator import wait_for_all
 from artimuse.training.log import RunLog
 from artimuse.training.memory import fetched
 from artimuse.training.nonfinite import SkippedSteps
 from artimuse.training.optimizer import build_optimizer, learning_rates, lr_factor, set_lr
+from artimuse.training.progress import Progress
 from artimuse.training.selection import Evaluate, Selection
 from artimuse.training.signals import StopSignal
-from artimuse.training.speed import Seen, Speed
+from artimuse.training.speed import Speed
 from artimuse.training.step import train_step
 
 
@@ -67,30 +65,22 @@ def train(
     bare_optimizer = build_optimizer(model, settings)
     selection = Selection(settings.select, evaluate, steps=steps)
     skipped = SkippedSteps(settings.nonfinite_in_a_row)
-    start, seen = 0, Seen()
-    newest = _newest(folder, accelerator)
-    if newest is not None:
-        shards.require_same_sharding(newest, accelerator)
-        state = load_checkpoint(
-            newest, model=model, optimizer=bare_optimizer, fingerprint=fingerprint
-        )
-        start = state["step"]
-        selection.restore(state.get("selection"))
-        seen = Seen(**state["seen"])
-        skipped.restore(state.get("skipped"))
+    progress = Progress(
+        folder / "checkpoints", selection, skipped, accelerator,
+        fingerprint=fingerprint, keep=settings.checkpoints_kept,
+    )  # fmt: skip
+    progress.restore(model, bare_optimizer)
     wrapped, optimizer = accelerator.prepare(model, bare_optimizer)
-    if newest is not None:
-        shards.load_shard(newest, optimizer, accelerator)
-    main = accelerator.is_main_process
+    progress.restore_shard(optimizer)
     log = RunLog(
-        folder if main else None,
-        steps=steps, start=start, every=settings.log_every, config=config.run,
+        folder if accelerator.is_main_process else None,
+        steps=steps, start=progress.done, every=settings.log_every, config=config.run,
         speed=Speed(accelerator.device),
     )  # fmt: skip
-    done, stopping = start, False
+    first = steps if selection.stopped else progress.done
     pin = accelerator.device.type == "cuda"
-    first = steps if selection.stopped else start
     loader = step_loader(data, start=first, workers=config.data.workers, pin_memory=pin)
+    stopping = False
     with StopSignal() as signals:
         for step_data in log.speed.waiting(fetched(loader, data, first)):
             factor = lr_factor(step_data.step, steps, settings)
@@ -99,77 +89,29 @@ def train(
                 wrapped, optimizer, objective, step_data, accelerator,
                 seed=config.run.seed, clip=settings.clip,
             )  # fmt: skip
-            done = step_data.step + 1
-            seen.add(step_data.counts.images, result.tokens)
-            rates = {"lr": settings.lr * factor} | learning_rates(bare_optimizer)
-            row = _row(done, result, step_data.counts, rates, seen, config)
-            row |= skipped.after_step(result, step_data, accelerator)
-            log.step(row)
+            row = progress.after_step(step_data, result, config.objective)
+            log.step(row | {"lr": settings.lr * factor} | learning_rates(bare_optimizer))
             if result.skipped:
                 log.say(skipped.line(row))
                 skipped.enforce(row)
+            done = progress.done
             better = selection.after_step(done, model, accelerator, log)
-            complete = done == steps or selection.stopped
-            told = signals.agreed(accelerator)
-            stopping = complete or told or (stop is not None and stop(done))
+            complete, told = progress.complete(steps), signals.agreed(accelerator)
             if better or complete or told or done % settings.checkpoint_every == 0:
                 log.sync()
-                parts = shards.write_shards(folder / "checkpoints", optimizer, accelerator)
-                with shards.whole(model, accelerator):
-                    if main:
-                        save_checkpoint(
-                            folder / "checkpoints",
-                            step=done, model=model, optimizer=bare_optimizer, shards=parts,
-                            fingerprint=fingerprint, keep=settings.checkpoints_kept,
-                            selection=selection.state(), seen=asdict(seen), skipped=skipped.state(),
-                        )  # fmt: skip
+                progress.save(model, bare_optimizer, optimizer)
             if told and not complete:
                 log.say(f"stopped by {signals.name} after step {done} of {steps}, which is saved")
+            stopping = complete or told or (stop is not None and stop(done))
             if stopping:
                 break
-    complete = done == steps or selection.stopped
+    complete = progress.complete(steps)
     if not (complete or stopping):
         # A loop over a loader takes a StopIteration from inside a dataset for its end.
-        raise RuntimeError(f"the data ended after step {done} of {steps}: this is a fault in it")
-    accelerator.wait_for_everyone()
+        raise RuntimeError(f"the data ended after step {progress.done} of {steps}: a fault in it")
+    wait_for_all(accelerator)
     shards.release(model, accelerator)
     if complete:
-        selection.finish(done, model, folder / "checkpoints", log)
+        selection.finish(progress.done, model, folder / "checkpoints", log)
     log.close()
     return complete
-
-
-def _newest(folder: Path, accelerator: Accelerator) -> Path | None:
-    """The checkpoint to go on from: the main process looks, and the others take its word."""
-    found: list[Any] = [None]
-    if accelerator.is_main_process:
-        found = [newest_checkpoint(folder / "checkpoints", lambda text: print(text, flush=True))]
-    broadcast_object_list(found)
-    return found[0]
-
-
-def _row(
-    done: int, result: Any, counts: Any, rates: dict[str, float], seen: Seen, config: Config
-) -> dict[str, Any]:
-    """A row of metrics.jsonl; losses are the step's, over all processes, before weighting."""
-    weights = config.objective
-    return {
-        "step": done,
-        "loss": weights.text * result.text
-        + weights.score * result.score
-        + weights.rank * result.rank
-        + weights.align * result.align,
-        "loss_text": result.text,
-        "loss_score": result.score,
-        "loss_rank": result.rank,
-        **({"loss_align": result.align} if weights.align else {}),
-        **rates,
-        "grad_norm": result.grad_norm,
-        "images": counts.images,
-        "text_targets": counts.tokens,
-        "readouts": counts.readouts,
-        "pairs": counts.pairs,
-        "tokens": result.tokens,
-        "images_seen": seen.images,
-        "tokens_seen": seen.tokens,
-    }

@@ -30,6 +30,7 @@ import yaml
 
 from artimuse.config import Config, ConfigError, to_yaml
 from artimuse.config.stages import FOLDER as STAGES
+from artimuse.training.checkpoint_folder import sync
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "safetensors")
 
@@ -127,6 +128,12 @@ class RunFolder:
         text = json.dumps(self.read() | entries, indent=2, ensure_ascii=False)
         write_atomic(self.path / "run.json", text + "\n")
 
+    def finish(self) -> None:
+        """Mark the run as finished, once its model is on the disk."""
+        for path in (*self.model.rglob("*"), self.model):
+            sync(path)
+        self.record(finished=True)
+
     def _same_config(self) -> None:
         before = _flat(yaml.safe_load(self.written.read_text(encoding="utf-8")))
         now = _flat(yaml.safe_load(to_yaml(self.recipe)))
@@ -211,4 +218,5 @@ def write_atomic(path: Path, text: str) -> None:
     """Write a text file, complete or not at all."""
     temporary = path.with_name(f".{path.name}.writing")
     temporary.write_text(text, encoding="utf-8")
+    sync(temporary)
     temporary.replace(path)

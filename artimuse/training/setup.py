@@ -39,6 +39,7 @@ from artimuse.models.lora import tuning_of
 from artimuse.models.parts import trained_counts
 from artimuse.prompts import protocol
 from artimuse.records import DataError, Source
+from artimuse.training.accelerator import wait_for_all
 from artimuse.training.alignment import align_with_texts, alignment
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
 
@@ -76,7 +77,7 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
     main = accelerator.is_main_process
     if main:
         draw_demo(config)
-    accelerator.wait_for_everyone()
+    wait_for_all(accelerator)
     sources = load_sources(config)
     for reason in unknown_aspects(config, sources):
         raise DataError(reason)
@@ -92,6 +93,7 @@ def prepare_data(config: Config, accelerator: Accelerator, folder: RunFolder) ->
         folder.record(bad_items=write_bad(folder.path / "bad_items.jsonl", without))
         enforce_limit(sources, bad_images[0], config.data.max_bad_frac)
     # One process decodes every image; the others take its word.
+    wait_for_all(accelerator)
     broadcast_object_list(bad_images)
     data = recipe_data(config, sources, bad_images[0])
     if main:

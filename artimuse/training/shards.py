@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from artimuse.config import ConfigError
+from artimuse.training.accelerator import wait_for_all
 from artimuse.training.faults import RunError
 from artimuse.training.zero import stage_of
 
@@ -65,7 +66,7 @@ def write_shards(folder: Path, optimizer: Any, accelerator: Accelerator) -> list
     if accelerator.is_main_process:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
-    accelerator.wait_for_everyone()
+    wait_for_all(accelerator)
     tensors = {
         f"{number}|{key}": torch.as_tensor(value).detach().cpu().contiguous()
         for number, (_, state) in enumerate(_states(optimizer, accelerator))
@@ -79,8 +80,14 @@ def write_shards(folder: Path, optimizer: Any, accelerator: Accelerator) -> list
             f"{path}: this part of a checkpoint could not be written: {error}. The checkpoints before it stay; "
             "free space, and go on with --resume"
         ) from error
-    accelerator.wait_for_everyone()
+    wait_for_all(accelerator)
     return sorted(place.iterdir())
+
+
+def forget(parts: list[Path]) -> None:
+    """Remove the place that `write_shards` wrote to, once its files are part of a checkpoint."""
+    if parts:
+        parts[0].parent.rmdir()
 
 
 def load_shard(checkpoint: Path, optimizer: Any, accelerator: Accelerator) -> None:

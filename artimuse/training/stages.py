@@ -18,6 +18,7 @@ from artimuse.data.recipe import RecipeData, load_sources, recipe_data
 from artimuse.data.store import identities
 from artimuse.models.weight_files import weights_sha256
 from artimuse.records import Source
+from artimuse.training.accelerator import wait_for_all
 from artimuse.training.run import RunFolder
 from artimuse.training.selection import selected
 
@@ -43,7 +44,7 @@ def open_runs(recipe: Config, accelerator: Accelerator, *, resume: bool) -> list
                 )
         for folder in folders:
             folder.make()
-    accelerator.wait_for_everyone()
+    wait_for_all(accelerator)
     return folders
 
 

@@ -66,6 +66,9 @@ def deepspeed_plugin(config: TrainConfig) -> DeepSpeedPlugin:
         )
     if not torch.cuda.is_available():
         _without_compiler()
+    # `accelerate launch` lists the fields of its file here, and its plugin refuses them beside settings: those
+    # that mean anything were looked at above.
+    os.environ.pop("ACCELERATE_CONFIG_DS_FIELDS", None)
     return DeepSpeedPlugin(hf_ds_config=_settings(config, int(stage)), zero3_init_flag=False)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from full_disk import largest_file
 from malicious import evil_pickle
 
 from artimuse.training.checkpoint import list_checkpoints
@@ -73,6 +71,19 @@ def test_a_changed_piece_is_an_error(tmp_path: Path, name: str) -> None:
         run(tmp_path, "r")
 
 
+def test_a_state_of_another_version_is_an_error(tmp_path: Path) -> None:
+    run(tmp_path, "r", stop_after=3)
+    checkpoint = tmp_path / "r" / "checkpoints" / "step-000002"
+    state = json.loads((checkpoint / "state.json").read_text())
+    del state["seen"]
+    (checkpoint / "state.json").write_text(json.dumps(state))
+    mark = json.loads((checkpoint / "complete.json").read_text())
+    mark["files"]["state.json"] = facts(checkpoint / "state.json")
+    (checkpoint / "complete.json").write_text(json.dumps(mark))
+    with pytest.raises(CheckpointError, match=r"says nothing of seen: another version of artimuse"):
+        run(tmp_path, "r")
+
+
 def test_a_damaged_mark_is_an_error(tmp_path: Path) -> None:
     run(tmp_path, "r", stop_after=3)
     (tmp_path / "r" / "checkpoints" / "step-000002" / "complete.json").write_text("{")
@@ -96,17 +107,6 @@ def test_another_configuration_or_other_data_are_refused(tmp_path: Path, what: s
     run(tmp_path, "r", stop_after=3)
     with pytest.raises(CheckpointError, match=f"the {what} changed since this checkpoint"):
         run(tmp_path, "r", fingerprint=FINGERPRINT | {what: "other"})
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """No file of this process may become larger, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:

@@ -30,8 +30,9 @@ pytestmark = [
 LAUNCHES = ("ddp", "zero2", "zero3")
 CASES = ("lora", "accumulated", "clipped", "unequal", "plcc")
 # Adam divides a gradient by its own size: where that is rounding, so is the step that follows from it.
-# The more of a model is trained, the more such weights there are (biases of keys: softmax does not see them).
-BOUNDS = {"plcc": 1e-3, "fgaesq": 1e-2}
+BOUNDS = {"plcc": 1e-3, "fgaesq": 1e-3}
+WITHOUT_GRADIENT = "k_proj.bias"
+"""Softmax does not see it: its gradient is rounding and nothing else, in one process as in two."""
 
 
 @pytest.fixture
@@ -80,8 +81,9 @@ def relative(after: dict[str, torch.Tensor], expected: dict[str, torch.Tensor],
              before: dict[str, torch.Tensor]) -> float:  # fmt: skip
     """How far the weights of two runs are apart, over how far training moved them."""
     assert after.keys() == expected.keys() == before.keys()
-    apart = sum(float((after[n] - expected[n]).square().sum()) for n in expected)
-    moved = sum(float((expected[n] - before[n]).square().sum()) for n in expected)
+    names = [name for name in expected if not name.endswith(WITHOUT_GRADIENT)]
+    apart = sum(float((after[n] - expected[n]).square().sum()) for n in names)
+    moved = sum(float((expected[n] - before[n]).square().sum()) for n in names)
     return (apart / moved) ** 0.5
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import accelerate.commands.config.config_args as accelerate_configs
 import pytest
+import torch
 import yaml
+from full_disk import largest_file
 
 from artimuse.config import ConfigError, TrainConfig, load_config
 from artimuse.training import shards, zero
 from artimuse.training.accelerator import build_accelerator
+from artimuse.training.faults import RunError
 
 ROOT = Path(__file__).parents[2]
 LAUNCH = {"ACCELERATE_USE_DEEPSPEED": "true", "LOCAL_RANK": "0"}
@@ -23,7 +26,17 @@ def place(stage: int, processes: int = 2) -> Any:
     """An accelerator, as far as it is asked here."""
     plugin = SimpleNamespace(zero_stage=stage) if stage else None
     state = SimpleNamespace(deepspeed_plugin=plugin)
-    return SimpleNamespace(state=state, num_processes=processes, process_index=0)
+    return SimpleNamespace(
+        state=state, num_processes=processes, process_index=0, is_main_process=True
+    )
+
+
+def sharded(values: torch.Tensor, states: dict[Any, Any]) -> Any:
+    """A prepared optimizer under ZeRO-2, as far as it is asked here."""
+    around = SimpleNamespace(
+        single_partition_of_fp32_groups=[values], optimizer=SimpleNamespace(state=states)
+    )
+    return SimpleNamespace(optimizer=around)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +122,31 @@ def test_shards_go_on_with_as_many_processes(
         return
     with pytest.raises(ConfigError, match=told):
         shards.require_same_sharding(tmp_path, place(stage, processes))
+
+
+def test_a_shard_is_what_was_written(tmp_path: Path) -> None:
+    values, step = torch.zeros(7), torch.tensor(3.0)
+    state = {"exp_avg": torch.randn(7), "exp_avg_sq": torch.rand(7), "step": step}
+    written = shards.write_shards(tmp_path, sharded(values, {values: state}), place(2, 1))
+    assert [path.name for path in written] == ["zero2-00001-of-00001.safetensors"]
+    read: dict[Any, Any] = {values: {}}
+    shards.load_shard(written[0].parent, sharded(values, read), place(2, 1))
+    assert read[values].keys() == state.keys()
+    assert all(read[values][key].equal(state[key]) for key in state)
+
+    other = torch.zeros(8)
+    with pytest.raises(ValueError, match=r"0\|exp_avg: expected \(8,\), found \(7,\)"):
+        shards.load_shard(written[0].parent, sharded(other, {other: {}}), place(2, 1))
+    written[0].unlink()
+    shards.forget(written)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_says_that_the_checkpoints_before_stay(tmp_path: Path) -> None:
+    values = torch.zeros(10_000)
+    optimizer = sharded(values, {values: {"exp_avg": torch.zeros(10_000)}})
+    with largest_file(20_000), pytest.raises(RunError, match=r"zero2-00001-of-00001.*too large"):
+        shards.write_shards(tmp_path, optimizer, place(2, 1))
 
 
 @pytest.mark.parametrize(("name", "stage"), [("ddp", None), ("zero2", 2), ("zero3", 3)])
