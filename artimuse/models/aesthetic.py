@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
 from artimuse.models.readouts import Reading, Readout, ScoreLinks
+from artimuse.models.tree_attention import tree_layout, use_tree_attention
 
 
 class AestheticModel(nn.Module):
@@ -43,6 +44,8 @@ class AestheticModel(nn.Module):
         self.info = info
         self.frozen: tuple[nn.Module, ...] = ()
         """Modules inside that are run without a graph, and in evaluation mode also while training."""
+        self.tree_attention = family.language and use_tree_attention(self.transformers_model)
+        """Attend by the structure of the trees, and not by a dense mask; on the CPU, whose kernels can."""
 
     def train(self, mode: bool = True) -> AestheticModel:
         """A frozen part has no dropout in training: it says the same of an image in every step."""
@@ -100,12 +103,23 @@ class AestheticModel(nn.Module):
         model = self.transformers_model
         hidden = model.model(
             input_ids=batch.input_ids,
-            attention_mask=attention_mask(batch.tree, batch.branch),
             position_ids=axes(batch.positions),
             use_cache=False,
+            **self._attending(batch),
             **self.family.model_inputs(batch.images),
         ).last_hidden_state
         return hidden.flatten(0, 1)
+
+    def _attending(self, batch: Batch) -> dict[str, Any]:
+        """What a token may attend to, as transformers is told."""
+        if not self.tree_attention or batch.tree.device.type != "cpu":
+            return {"attention_mask": attention_mask(batch.tree, batch.branch)}
+        # Without a mask of four axes transformers would make one of its own, which nothing would read.
+        unread = batch.tree.new_ones((len(batch.tree), 1, 1, 1), dtype=torch.bool)
+        return {
+            "attention_mask": unread,
+            "tree_layout": tree_layout(batch.tree, batch.branch),
+        }
 
     def read_out(self, hidden: Tensor, aspect: Tensor) -> Reading:
         """(Q,H) hidden states -> their reading, in float32. Without a read-out Q is 0."""

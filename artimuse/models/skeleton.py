@@ -67,6 +67,8 @@ def skeleton(
         if adapter is not None and config.tuning == "lora":
             backbone = adapter_without_weights(backbone, adapter)
         model = make_trainable(config, assemble(backbone, family, info), seed=0)
+    # A GPU's memory is estimated, which attends by a dense mask.
+    model.tree_attention = False
     _without_numbers(model)
     fuse_dropout(model)
     _index_by_rows(model.transformers_model)

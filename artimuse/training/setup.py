@@ -125,6 +125,7 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
         )
         _refuse_questions(model, data)
         align_with_texts(model, config, data)
+        model.tree_attention &= config.train.tree_attention
         if config.train.activation_checkpointing:
             checkpoint_activations(model)
         return model

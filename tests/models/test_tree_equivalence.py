@@ -42,13 +42,18 @@ def counts_of(batches: list[Batch]) -> Counts:
 
 
 def assert_same(model: AestheticModel, trees: list[Batch], rows: list[Batch]) -> None:
+    """Trees, by a dense mask and by their structure, with rows by a dense mask."""
     counts = counts_of(rows)
-    tree_loss, tree_gradient = loss_and_gradient(model, trees, counts)
+    assert model.tree_attention
+    model.tree_attention = False
     row_loss, row_gradient = loss_and_gradient(model, rows, counts)
-    assert tree_loss == pytest.approx(row_loss, rel=1e-5)
-    difference = (tree_gradient - row_gradient).norm() / row_gradient.norm()
-    assert difference <= 1e-5, f"relative gradient difference {difference:.2e}"
     assert row_gradient.norm() > 1e-3
+    for by_structure in (False, True):
+        model.tree_attention = by_structure
+        tree_loss, tree_gradient = loss_and_gradient(model, trees, counts)
+        assert tree_loss == pytest.approx(row_loss, rel=1e-5), by_structure
+        difference = float((tree_gradient - row_gradient).norm() / row_gradient.norm())
+        assert difference <= 1e-5, f"{by_structure}: relative gradient difference {difference:.2e}"
 
 
 def separate_rows(item: Item) -> list[Item]:
