@@ -84,7 +84,7 @@ class Outputs:
     it None, and a pair's scores are the two read-outs' own.
     """
 
-    text_logits: Tensor  # (S,V)
+    text_logits: Tensor  # (S,V); (0,1) where `text_losses` takes its place
     scores: Tensor  # (Q) float32, 0-100: the one latent score
     linked: Tensor  # (Q) float32, 0-100: the score on its data set's scale (= scores without links)
     spreads: Tensor | None = None  # (Q) float32, 0-100: standard deviation of the latent score
@@ -97,6 +97,7 @@ class Outputs:
     )
     pair_scores: Tensor | None = None  # (P,2) float32, 0-100
     agreement: Tensor | None = None  # (C) float32: cosine of a pair's difference and its text
+    text_losses: Tensor | None = None  # (S) float32: -log P(target), without the logits
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ class TrainConfig(Section):
     nonfinite_in_a_row: int = Field(default=5, gt=0)
     """A step whose loss or gradient is not finite is skipped; so many in a row end the run."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    text_chunk: int | None = Field(default=256, gt=0)
+    """Text targets whose logits are held at once; None holds those of a whole micro-batch, and so does
+    ZeRO-3."""
     tree_attention: bool = True
     """On CPUs: attention by the structure of the trees, which leaves out what a dense mask throws away. Equal
     but for rounding. On a GPU the mask is dense in any case."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
 from artimuse.models.readouts import Reading, Readout, ScoreLinks
+from artimuse.models.text_losses import target_losses
 from artimuse.models.tree_attention import tree_layout, use_tree_attention
 
 
@@ -46,6 +47,8 @@ class AestheticModel(nn.Module):
         """Modules inside that are run without a graph, and in evaluation mode also while training."""
         self.tree_attention = family.language and use_tree_attention(self.transformers_model)
         """Attend by the structure of the trees, and not by a dense mask; on the CPU, whose kernels can."""
+        self.text_chunk: int | None = None
+        """In training give the targets' losses, so many at a time, in place of all logits at once."""
 
     def train(self, mode: bool = True) -> AestheticModel:
         """A frozen part has no dropout in training: it says the same of an image in every step."""
@@ -66,9 +69,13 @@ class AestheticModel(nn.Module):
         hidden = self.hidden_states(batch)
         # index_select: the prefix's last token is gathered once per branch, and the backward of
         # hidden[index] would then depend on the order of threads.
-        text_logits = self.transformers_model.lm_head(hidden.index_select(0, batch.supervised))
+        predicting, head = hidden.index_select(0, batch.supervised), self.transformers_model.lm_head
         read = self.read_out(hidden.index_select(0, batch.readouts), batch.aspect)
-        return self.outputs(read, batch, text_logits=text_logits)
+        if self.text_chunk is None or not (self.training and torch.is_grad_enabled()):
+            return self.outputs(read, batch, text_logits=head(predicting))
+        outputs = self.outputs(read, batch, text_logits=predicting.new_zeros(0, 1))
+        outputs.text_losses = target_losses(head, predicting, batch.targets, chunk=self.text_chunk)
+        return outputs
 
     def outputs(
         self,

@@ -78,7 +78,9 @@ class Objective:
             outputs.pair_scores, outputs.agreement,
         )  # fmt: skip
         # The logits are tied in only where the text loss does not do it: their gradient is large.
-        text = zero if with_text else zero + connected_zero(outputs.text_logits)
+        text = (
+            zero if with_text else zero + connected_zero(outputs.text_logits, outputs.text_losses)
+        )
         score = rank = spread = align = zero
         if with_text:
             text = text + text_loss(outputs, batch)[0] / counts.tokens

@@ -18,10 +18,13 @@ def text_loss(outputs: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
 
         sum_s w_s * -log softmax(logits_s)[target_s],   sum_s w_s
 
-    Logits (S,V), targets and weights (S). The weights are 1 (a mean per token) or 1 / answer length
-    (a mean per answer, `objective.text_per: answer`); the loader sets them, and 0 for a dummy row.
+    Logits (S,V), or in their place the losses (S) themselves; targets and weights (S). The weights are 1 (a
+    mean per token) or 1 / answer length (a mean per answer, `objective.text_per: answer`); the loader sets
+    them, and 0 for a dummy row.
 
     Source: ArtiMuse (arXiv 2507.14533), plain next-token cross-entropy in both of its stages.
     """
-    per_token = F.cross_entropy(outputs.text_logits.float(), batch.targets, reduction="none")
+    per_token = outputs.text_losses
+    if per_token is None:
+        per_token = F.cross_entropy(outputs.text_logits.float(), batch.targets, reduction="none")
     return (batch.weights * per_token).sum(), batch.weights.sum()

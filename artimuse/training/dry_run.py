@@ -60,6 +60,7 @@ def _of_stage(stages: Sequence[Stage], stage: Stage, gpu_gib: float) -> Iterator
             datasets=data.scored_datasets(),
             dtype=setup.base_dtype(config.model, config.train),
         )
+        model.text_chunk = config.train.text_chunk
         yield _parameters(model)
         what = "tokens and memory"
         steps = setup.prepare_steps(config, data, model, Alone())

@@ -210,10 +210,13 @@ def activation_bytes(
             outputs = model(batch)
         loss = text_loss(outputs, batch)[0] if text else 0
         loss = loss + outputs.linked.sum()
-    # The log-softmax is saved. For a moment there are also the logits and their float32 copy; in the
-    # backward pass their gradient in both types takes the same place.
-    passing = (6 if bf16 else 4) if text else 0
-    return saved.bytes + passing * outputs.text_logits.numel()
+    # For a moment there are the logits and their float32 copy; in the backward pass their gradient in both
+    # types takes the same place. The log-softmax is saved, but where few logits are there at once.
+    logits, each = outputs.text_logits.numel(), 6 if bf16 else 4
+    if outputs.text_losses is not None and model.text_chunk is not None:
+        vocabulary = model.transformers_model.lm_head.weight.shape[0]
+        logits, each = min(model.text_chunk, len(batch.targets)) * vocabulary, each + 4
+    return saved.bytes + each * logits * text
 
 
 def weight_bytes(model: AestheticModel) -> int:

@@ -58,7 +58,7 @@ def train(
         CheckpointError: for a checkpoint that is damaged, or of another configuration or other data.
         RunError: for memory or a disk that is full, and too many steps in a row that are not finite.
     """
-    zero.refuse_model(model, accelerator)
+    zero.fit_model(model, accelerator)
     settings, steps = config.train, len(data)
     objective = Objective(config.objective)
     model.to(accelerator.device).train()

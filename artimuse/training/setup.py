@@ -126,6 +126,7 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
         _refuse_questions(model, data)
         align_with_texts(model, config, data)
         model.tree_attention &= config.train.tree_attention
+        model.text_chunk = config.train.text_chunk
         if config.train.activation_checkpointing:
             checkpoint_activations(model)
         return model

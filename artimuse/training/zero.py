@@ -125,13 +125,21 @@ def refuse_unfit(config: Config, accelerator: Accelerator) -> None:
             )
 
 
-def refuse_model(model: Any, accelerator: Accelerator) -> None:
-    """Raise ConfigError for a model that cannot be cut into shards of its weights."""
-    if stage_of(accelerator) == 3 and not model.family.language:
+def fit_model(model: Any, accelerator: Accelerator) -> None:
+    """Make a model ready to be cut into shards of its weights, where it will be.
+
+    Raises:
+        ConfigError: for one that cannot be.
+    """
+    if stage_of(accelerator) != 3:
+        return
+    if not model.family.language:
         raise ConfigError(
             f"a {model.family.name} model does not work under ZeRO-3: it reads weights outside of the layers "
             "that hold them; launch with configs/accelerate/ddp.yaml, as it fits any GPU whole"
         )
+    # A head in shards is put together by all processes at every call: all have to call it as often.
+    model.text_chunk = None
 
 
 def _settings(config: TrainConfig, stage: int) -> dict[str, Any]:

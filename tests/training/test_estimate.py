@@ -79,6 +79,8 @@ def test_activations_are_those_that_a_real_pass_saves(
     dtype = torch.bfloat16 if kind.startswith("lora") else torch.float32
     real = build_model(config, texts=texts, seed=0, dtype=dtype)
     fuse_dropout(real)
+    # As a GPU does.
+    real.tree_attention = False
     units = [Unit((make_sample("a"),))]
     steps = steps_of(real, units)
     tree = sampled_trees(steps, 5)[0]
@@ -90,6 +92,31 @@ def test_activations_are_those_that_a_real_pass_saves(
         expected = memory.constant + images * (memory.per_image - logits * (6 if bf16 else 4))
         found = measured(real, steps.collate([tree.item] * images), steps, bf16)
         assert expected == pytest.approx(found, rel=TOLERANCE)
+
+
+def test_few_logits_at_once_take_no_memory_of_every_image(
+    texts: list[str], make_sample: MakeSample, tmp_path: Path
+) -> None:
+    config = lora_config(save_base(tmp_path / "base", texts))
+    real = build_model(config, texts=texts, seed=0)
+    fuse_dropout(real)
+    real.tree_attention = False
+    steps = steps_of(real, [Unit((make_sample("a"),))])
+    tree = sampled_trees(steps, 5)[0]
+    found = {}
+    for chunk in (None, 8):
+        real.text_chunk = chunk
+        empty = skeleton(config, texts=texts)
+        empty.text_chunk = chunk
+        memory = memory_of(empty, steps, tree, train=TrainConfig(steps=1), text=True)
+        vocabulary = real.transformers_model.lm_head.weight.shape[0]
+        passing = 4 * tree.supervised * vocabulary if chunk is None else 0
+        found[chunk] = memory.per_image - passing
+        saved = measured(real, steps.collate([tree.item] * 3), steps, bf16=False)
+        assert memory.constant + 3 * found[chunk] == pytest.approx(
+            saved + (8 * 8 * vocabulary if chunk else 0), rel=TOLERANCE
+        )
+    assert found[None] - found[8] > 3 * tree.supervised * vocabulary
 
 
 def test_a_frozen_tower_takes_less_and_the_masks_of_packed_rows_more(

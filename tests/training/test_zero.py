@@ -90,10 +90,15 @@ def test_what_zero3_cannot_do_is_refused(setting: tuple[str, ...]) -> None:
 
 
 def test_a_model_without_language_is_not_cut() -> None:
-    seen = SimpleNamespace(family=SimpleNamespace(name="fgaesq", language=False))
-    zero.refuse_model(seen, place(2))
+    seen = SimpleNamespace(family=SimpleNamespace(name="fgaesq", language=False), text_chunk=4)
+    zero.fit_model(seen, place(2))
+    assert seen.text_chunk == 4
     with pytest.raises(ConfigError, match="a fgaesq model does not work under ZeRO-3"):
-        zero.refuse_model(seen, place(3))
+        zero.fit_model(seen, place(3))
+    # The head is called as often in every process.
+    spoken = SimpleNamespace(family=SimpleNamespace(name="llava", language=True), text_chunk=4)
+    zero.fit_model(spoken, place(3))
+    assert spoken.text_chunk is None
 
 
 @pytest.mark.parametrize(
