@@ -40,6 +40,7 @@ from artimuse.benchmarks.pixels import pixel_rates
 from artimuse.config import load_config
 from artimuse.data.recipe import draw_demo
 from artimuse.evaluation.ablation import (
+    SECONDS,
     Spread,
     csv_header,
     csv_rows,
@@ -47,6 +48,7 @@ from artimuse.evaluation.ablation import (
     markdown,
     read_metrics,
     spreads,
+    training_seconds,
 )
 from artimuse.evaluation.studies import OF_A_RECIPE, studies
 from artimuse.training.run import machine
@@ -59,6 +61,7 @@ METRICS = (
     "choice_accuracy",
     "s_acc",
     "s_srcc",
+    SECONDS,
 )
 
 
@@ -131,7 +134,7 @@ def ablate(args: argparse.Namespace) -> int:
     with ThreadPoolExecutor(max_workers=args.jobs) as pool:
         finished = pool.map(train, [(name, seed) for name in changes for seed in range(args.seeds)])
         for name in changes:
-            found[name] = spreads([read_metrics(next(finished)) for _ in range(args.seeds)])
+            found[name] = spreads([_measured(next(finished)) for _ in range(args.seeds)])
             print(markdown(found, METRICS), flush=True)
     tables = {study: {name: found[name] for name in names} for study, names in chosen.items()}
     if args.tables is not None:
@@ -139,6 +142,11 @@ def ablate(args: argparse.Namespace) -> int:
     if args.json is not None:
         _write(args.json, folder, tables, args)
     return 0
+
+
+def _measured(run: Path) -> dict[str, float]:
+    found = read_metrics(run / "results" / "results.json")
+    return {**found, SECONDS: training_seconds(run)}
 
 
 def _write_tables(folder: Path, tables: dict[str, dict[str, dict[str, Spread]]]) -> None:
@@ -156,7 +164,7 @@ def _write_tables(folder: Path, tables: dict[str, dict[str, dict[str, Spread]]])
 
 
 def _train(config: str, folder: Path, variant: str, seed: int, changes: Sequence[str]) -> Path:
-    """One run in a process of its own, continued where it was stopped; returns its results.json."""
+    """One run in a process of its own, continued where it was stopped; returns its folder."""
     name = f"{variant.replace(',', '').replace(' ', '-')}-seed{seed}"
     script = Path(__file__).parent / "train.py"
     settings = [f"run.folder={folder}", f"run.name={name}", f"run.seed={seed}"]
@@ -165,7 +173,7 @@ def _train(config: str, folder: Path, variant: str, seed: int, changes: Sequence
     if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
         raise SystemExit(f"error: {folder / name} did not finish; its message is above")
     print(f"ablate: {name} {time.monotonic() - began:.0f} s", flush=True)
-    return folder / name / "results" / "results.json"
+    return folder / name
 
 
 def _write(

@@ -23,6 +23,9 @@ class TrainConfig(Section):
     """Micro-batches that each process cuts its share of a step into."""
     row_tokens: int | None = Field(default=None, gt=0)
     """Pack several images' trees into rows of at most so many tokens; None is one tree a row."""
+    layout: Literal["tree", "rows"] = "tree"
+    """How the questions of an image are laid out: as branches behind the image, or each in a row of its own
+    with the image again, as general trainers do. Gradients are equal; `rows` is there to compare with."""
     lr: float = Field(default=1e-4, gt=0)
     readout_lr: float | None = Field(default=None, gt=0)
     """Learning rate of the read-out and links; None is lr."""

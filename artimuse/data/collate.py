@@ -53,6 +53,7 @@ class Collator:
         text_per: weight of a target: 1 ("token"), or 1/length of its answer ("answer").
         row_tokens: lay several trees into rows of at most so many tokens; None is one tree a row. A
             longer tree has a row of its own.
+        layout: "rows" makes a tree of every question alone.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Collator:
         datasets: Sequence[str],
         text_per: Literal["token", "answer"] = "token",
         row_tokens: int | None = None,
+        layout: Literal["tree", "rows"] = "tree",
     ) -> None:
         self.family = family
         self.protocol = protocol
@@ -71,6 +73,7 @@ class Collator:
         self.datasets = {name: number for number, name in enumerate(datasets)}
         self.text_per = text_per
         self.row_tokens = row_tokens
+        self.layout = layout
 
     def __call__(
         self, items: Sequence[Item], pairs: Sequence[Pair] = (), lists: Sequence[int] = ()
@@ -85,6 +88,10 @@ class Collator:
             ValueError: for a score question about an aspect that the model does not have, or a pair of
                 a sample that is not among the items or has no overall score question.
         """
+        if self.layout == "rows":
+            items = [
+                Item(item.sample, (question,)) for item in items for question in item.questions
+            ]
         placed = [self._place(item) for item in items]
         rows = _lay_out(placed, self.row_tokens)
         length = max((row[-1].offset + len(row[-1].tree) for row in rows), default=0)

@@ -197,6 +197,7 @@ def collator(
     datasets: Sequence[str],
     text_per: Literal["token", "answer"] = "token",
     row_tokens: int | None = None,
+    layout: Literal["tree", "rows"] = "tree",
     compare: bool = True,
     texts: bool = False,
 ) -> Collator | ViewCollator:
@@ -216,4 +217,5 @@ def collator(
         datasets=datasets,
         text_per=text_per,
         row_tokens=row_tokens,
+        layout=layout,
     )

@@ -16,6 +16,10 @@ from pathlib import Path
 from artimuse.evaluation.metrics import LOWER_IS_BETTER
 from artimuse.evaluation.studies import BASE
 
+SECONDS = "train_s"
+"""How long training took, evaluations and what is before and after it left out."""
+_LOWER = {*LOWER_IS_BETTER, SECONDS}
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -38,6 +42,18 @@ def read_metrics(results: Path) -> dict[str, float]:
     return {name: metric["value"] for name, metric in record["metrics"].items()}
 
 
+def training_seconds(run: Path) -> float:
+    """From the images and the rates of a run's metrics.jsonl, and of those of its stages."""
+    seconds = 0.0
+    for path in (run / "metrics.jsonl", *sorted(run.glob("stages/*/metrics.jsonl"))):
+        before = 0
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            if "images_per_s" in row:
+                seconds += (row["images_seen"] - before) / row["images_per_s"]
+                before = row["images_seen"]
+    return seconds
+
+
 def spreads(runs: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
     """Metric -> its spread over the runs of one variant (metrics that all of them have)."""
     shared = set.intersection(*(set(run) for run in runs))
@@ -49,7 +65,7 @@ def worse_by(base: Spread, other: Spread, metric: str) -> float:
 
     pooled = sqrt((s1^2 + s2^2) / 2); infinite where both variants do not vary and differ.
     """
-    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
+    sign = 1.0 if metric in _LOWER else -1.0
     difference = sign * (other.mean - base.mean)
     pooled = math.sqrt((base.std**2 + other.std**2) / 2)
     if pooled == 0:
@@ -101,7 +117,7 @@ def csv_header(metrics: Sequence[str]) -> list[str]:
 def latex(study: str, variants: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str]) -> str:
     """A booktabs table of one study; the best mean of each metric is bold."""
     best = {
-        metric: (min if metric in LOWER_IS_BETTER else max)(
+        metric: (min if metric in _LOWER else max)(
             found[metric].mean for found in variants.values() if metric in found
         )
         for metric in metrics

@@ -148,4 +148,9 @@ def studies(steps: int) -> dict[str, Variants]:
             ),
             "one question an image": _questions("1"),
         },
+        "layouts": {
+            BASE: (),
+            "a row a question": ("train.layout=rows",),
+            "one question an image": _questions("1"),
+        },
     }

@@ -239,6 +239,7 @@ def _steps(
         datasets=model.info.datasets or data.scored_datasets(),
         text_per=config.objective.text_per,
         row_tokens=config.train.row_tokens,
+        layout=config.train.layout,
         texts=getattr(model, "text_tower", None) is not None,
     )
     return StepDataset(

@@ -16,6 +16,7 @@ from artimuse.evaluation.ablation import (
     markdown,
     read_metrics,
     spreads,
+    training_seconds,
     worse_by,
 )
 
@@ -46,6 +47,22 @@ def test_table_and_results(tmp_path: Path) -> None:
     lines = markdown(variants, ["srcc", "mae"]).splitlines()
     assert lines[2] == "| full | 0.600 ± 0.141 | - |"
     assert lines[3] == "| no rank | 0.200 ± 0.141 (+2.8 sd) | - |"
+
+
+def test_seconds_of_training_are_those_of_all_stages(tmp_path: Path) -> None:
+    def write(folder: Path, rows: list[dict[str, float]]) -> None:
+        folder.mkdir(parents=True)
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    write(tmp_path / "run", [
+        {"step": 1, "images_seen": 10, "images_per_s": 5.0},
+        {"step": 1, "validation_srcc": 0.5},
+        {"step": 3, "images_seen": 40, "images_per_s": 10.0},
+    ])  # fmt: skip
+    write(tmp_path / "run" / "stages" / "01-text", [{"images_seen": 8, "images_per_s": 4.0}])
+    assert training_seconds(tmp_path / "run") == pytest.approx(2 + 3 + 2)
+    fast, slow = Spread((1.0, 2.0)), Spread((5.0, 6.0))
+    assert worse_by(fast, slow, "train_s") > 0, "less time is better"
 
 
 def test_csv_and_latex() -> None:

@@ -150,6 +150,21 @@ def test_pairs_across_packed_trees(
     assert_same(tiny_model, [packed], [make_collator(tiny_model)(items, pairs)])
 
 
+def test_the_layout_of_rows_is_that_of_general_trainers(
+    tiny_model: AestheticModel,
+    make_sample: Callable[..., Sample],
+    make_series: Callable[..., tuple[list[Sample], list[Pair]]],
+) -> None:
+    """One setting makes the same rows, pairs and all."""
+    samples, pairs = make_series("s", 3)
+    told = [q for q in make_sample("a", texts=2).questions if q.kind == "text"]
+    items = [Item(sample, (*told, *sample.questions)) for sample in samples]
+    rows = make_collator(tiny_model, layout="rows")(items, pairs)
+    assert len(rows.input_ids) == sum(len(item.questions) for item in items) > len(items)
+    assert int(rows.branch.max()) == 0
+    assert_same(tiny_model, [make_collator(tiny_model)(items, pairs)], [rows])
+
+
 def test_a_mask_that_lets_branches_see_each_other_is_caught(
     tiny_model: AestheticModel, make_sample: Callable[..., Sample]
 ) -> None:
