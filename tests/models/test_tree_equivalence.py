@@ -161,7 +161,7 @@ def test_the_layout_of_rows_is_that_of_general_trainers(
     items = [Item(sample, (*told, *sample.questions)) for sample in samples]
     rows = make_collator(tiny_model, layout="rows")(items, pairs)
     assert len(rows.input_ids) == sum(len(item.questions) for item in items) > len(items)
-    assert int(rows.branch.max()) == 0
+    assert int(rows.branch.max()) == 1
     assert_same(tiny_model, [make_collator(tiny_model)(items, pairs)], [rows])
 
 
