@@ -194,7 +194,7 @@ def run_stage(
     wait_for_all(accelerator)
     complete = train(
         model, steps, config, accelerator,
-        folder=folder.path, fingerprint=setup.fingerprint(config, data, earlier),
+        folder=folder.path, fingerprint=setup.fingerprint(config, data, earlier, model.info.base_sha256),
         evaluate=validation,
     )  # fmt: skip
     if not complete:

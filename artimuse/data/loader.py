@@ -8,7 +8,9 @@ processes change nothing about which samples make up a step.
 from __future__ import annotations
 
 import heapq
+import os
 import signal
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -225,4 +227,13 @@ def _start_worker(_: int) -> None:
     # A terminal and a scheduler signal every process. The trainer decides when to stop, and a worker ends when
     # it is told to, or when the trainer is gone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Blocked, and not ignored: a trainer that ends by an error terminates its workers, and waits for them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(trainer: int) -> None:
+    """End this worker when its trainer terminates it; whoever else does is not heard."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != trainer:
+        pass
+    os._exit(0)

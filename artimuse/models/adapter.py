@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,11 @@ def attach_adapter(backbone: Any, folder: Path, *, trainable: bool = False) -> P
 
     Raises:
         ValueError: when weights of the adapter are missing; PEFT would leave them at their start. And for
-            weights that belong to no part of it, such as embeddings that grew with new tokens.
+            weights that belong to no part of it, such as embeddings that grew with new tokens. See also
+            `_settings`.
     """
     written = load_file(present(folder, ADAPTER_FILE))
-    present(folder, "adapter_config.json")
+    _settings(folder)
     with warnings.catch_warnings():
         # peft 0.21 asks transformers 5 by a name that is on its way out.
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
@@ -74,7 +76,7 @@ def attach_adapter(backbone: Any, folder: Path, *, trainable: bool = False) -> P
 
 def adapter_without_weights(backbone: Any, folder: Path) -> PeftModel:
     """What `attach_adapter` makes of a folder to train it further, as a fresh adapter of its settings."""
-    settings = PeftConfig.from_pretrained(str(folder))
+    settings = _settings(folder)
     settings.inference_mode = False
     with warnings.catch_warnings():
         # peft 0.21 asks transformers 5 by a name that is on its way out.
@@ -84,6 +86,25 @@ def adapter_without_weights(backbone: Any, folder: Path) -> PeftModel:
     for module in fully_trained(adapted):
         train_in_float32(module)
     return adapted
+
+
+def _settings(folder: Path) -> PeftConfig:
+    """What adapter_config.json says; read before PEFT acts on it.
+
+    Raises:
+        ValueError: for another adapter than LoRA (some load further models that the file names), and for
+            Megatron, for which PEFT imports a module that the file names.
+    """
+    path = present(folder, "adapter_config.json")
+    written = json.loads(path.read_text(encoding="utf-8"))
+    if written.get("peft_type") != "LORA":
+        raise ValueError(f"{path}: expected peft_type LORA, found {written.get('peft_type')!r}")
+    if written.get("megatron_config") is not None:
+        raise ValueError(
+            f"{path}: names code to import (megatron_config, megatron_core: "
+            f"{written.get('megatron_core')!r}), which is not run: expected a LoRA adapter without it"
+        )
+    return PeftConfig.from_pretrained(str(folder))
 
 
 def adapter_state(backbone: PeftModel) -> dict[str, torch.Tensor]:

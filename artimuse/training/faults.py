@@ -52,12 +52,13 @@ def explained() -> Iterator[None]:
         ) from error
     except RuntimeError as error:
         text = str(error)
-        if "DataLoader worker" in text:
+        # Not what a worker itself raised: "Caught RuntimeError in DataLoader worker process 0."
+        if "DataLoader worker (pid" in text:
             raise RunError(
                 f"a data worker ended: {text.strip()}. Mostly the machine had no memory left (dmesg tells): "
                 "lower data.workers, and go on with --resume"
             ) from error
-        if several and any(sign in text for sign in LOST):
+        if several and any(sign.lower() in text.lower() for sign in LOST):
             raise RunError(
                 "another process of this run ended or cannot be reached, so this one ends too; what happened "
                 f"is in its own message. Go on with --resume. ({text.strip().splitlines()[0]})"

@@ -80,7 +80,7 @@ def train(
     first = steps if selection.stopped else progress.done
     pin = accelerator.device.type == "cuda"
     loader = step_loader(data, start=first, workers=config.data.workers, pin_memory=pin)
-    stopping = False
+    stopping = told = False
     with StopSignal() as signals:
         for step_data in log.speed.waiting(fetched(loader, data, first)):
             factor = lr_factor(step_data.step, steps, settings)
@@ -100,12 +100,13 @@ def train(
             if better or complete or told or done % settings.checkpoint_every == 0:
                 log.sync()
                 progress.save(model, bare_optimizer, optimizer)
-            if told and not complete:
+            if told:
                 log.say(f"stopped by {signals.name} after step {done} of {steps}, which is saved")
             stopping = complete or told or (stop is not None and stop(done))
             if stopping:
                 break
-    complete = progress.complete(steps)
+    # Also after the last step: what would follow, an evaluation or another stage, may take hours.
+    complete = progress.complete(steps) and not told
     if not (complete or stopping):
         # A loop over a loader takes a StopIteration from inside a dataset for its end.
         raise RuntimeError(f"the data ended after step {progress.done} of {steps}: a fault in it")

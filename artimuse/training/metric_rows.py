@@ -13,6 +13,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from artimuse.training.checkpoint_folder import sync
+
 TIMED = ("images_per_s", "data_wait", "memory_mb")
 """What depends on the machine: all else of a run that was resumed equals that of one that ran through."""
 RESULT = "evaluation_"
@@ -55,6 +57,8 @@ def cut_rows(path: Path, start: int) -> list[dict[str, Any]]:
     kept = [row for row in read_rows(path) if row["step"] <= start and not _is_result(row)]
     temporary = path.with_suffix(".tmp")
     temporary.write_text("".join(as_line(row) + "\n" for row in kept), encoding="utf-8")
+    # A checkpoint knows of these rows already.
+    sync(temporary)
     temporary.replace(path)
     return kept
 

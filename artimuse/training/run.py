@@ -135,7 +135,13 @@ class RunFolder:
         self.record(finished=True)
 
     def _same_config(self) -> None:
-        before = _flat(yaml.safe_load(self.written.read_text(encoding="utf-8")))
+        try:
+            before = _flat(yaml.safe_load(self.written.read_text(encoding="utf-8")))
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"{self.written}: expected the configuration that the run was started with, found no YAML of "
+                f"plain values: {error}"
+            ) from error
         now = _flat(yaml.safe_load(to_yaml(self.recipe)))
         changed = [
             f"{key}: {before.get(key)!r} -> {now.get(key)!r}"

@@ -260,14 +260,20 @@ def _steps(
 
 
 def fingerprint(
-    config: Config, data: RecipeData, before: Sequence[dict[str, Any]] = ()
+    config: Config,
+    data: RecipeData,
+    before: Sequence[dict[str, Any]] = (),
+    base_sha256: str | None = None,
 ) -> dict[str, str]:
     """What must not change between a run and its continuation.
 
     Args:
         before: `stages_before`.
+        base_sha256: of the base's weights, which a checkpoint has no copy of where they are frozen.
     """
     found = {"configuration": config_fingerprint(config), "data": data.fingerprint()}
+    if base_sha256 is not None:
+        found["base model"] = base_sha256
     if before:
         found["model of the stage before"] = before[-1]["model_sha256"]
     return found

@@ -81,7 +81,14 @@ def write_shards(folder: Path, optimizer: Any, accelerator: Accelerator) -> list
             "free space, and go on with --resume"
         ) from error
     wait_for_all(accelerator)
-    return sorted(place.iterdir())
+    parts = sorted(place.iterdir())
+    if accelerator.is_main_process and len(parts) != accelerator.num_processes:
+        raise RunError(
+            f"{place}: expected the optimizer's shards of {accelerator.num_processes} processes, found "
+            f"{len(parts)}: the run folder has to be on a file system that all nodes share. The checkpoints "
+            "before it stay"
+        )
+    return parts
 
 
 def forget(parts: list[Path]) -> None:

@@ -86,7 +86,8 @@ def train_step(
                 assert isinstance(parts, torch.Tensor)
                 finite = bool(torch.isfinite(parts).all())
                 if finite:
-                    optimizer.step()
+                    with step_memory(data, number):  # AdamW's moments are made in the first one
+                        optimizer.step()
             optimizer.zero_grad()
     text, score, rank, align = parts[:4].tolist()
     read: Any = accelerator.reduce(tokens, "sum")

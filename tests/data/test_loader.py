@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -72,6 +74,23 @@ def test_workers_change_nothing(build: Callable[..., StepDataset]) -> None:
     alone = list(step_loader(data, start=0, workers=0))
     assert_equal(alone, list(step_loader(data, start=0, workers=2)))
     assert not equal(alone[0].micro_batches[0], alone[1].micro_batches[0])
+
+
+FAILS = """
+from artimuse.data.loader import step_loader
+steps = step_loader(range(9), start=0, workers=1)
+next(steps)
+raise ValueError("while the trainer still holds its loader")
+"""
+
+
+def test_a_trainer_that_fails_ends_although_its_workers_leave_signals_to_it() -> None:
+    """Python terminates the workers of an error's traceback, and waits for them."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FAILS], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("ValueError: while the trainer still holds its loader\n")
 
 
 def test_resuming_gives_the_same_steps(build: Callable[..., StepDataset]) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from artimuse.training import checkpoint, loop
 from artimuse.training.lock import locked
@@ -124,6 +125,32 @@ def test_a_full_disk_and_a_damaged_checkpoint(
     called = train("--resume")
     assert called.status == 2
     assert f"{last}: optimizer.safetensors is missing" in called.err
+
+
+def test_a_base_that_changed_is_not_resumed_on(
+    train: Callable[..., Called], tmp_path: Path, small_run: SmallRun
+) -> None:
+    """A checkpoint holds what is trained; the rest is the base's, by a path that says nothing of it."""
+    base = tmp_path / "base"
+    shutil.copytree(small_run.folder / "model", base)
+    adapt = ("model.scratch=null", f"model.base={base}", "model.tuning=lora", "train.steps=3")
+    with pytest.MonkeyPatch.context() as patched:
+        real = loop.train_step
+
+        def step(*arguments: Any, **options: Any) -> Any:
+            if arguments[3].step == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return real(*arguments, **options)
+
+        patched.setattr(loop, "train_step", step)
+        stopped = train(*adapt)
+    assert stopped.status == 75, stopped.err
+    weights = load_file(base / "model.safetensors")
+    save_file({name: tensor + 1e-3 for name, tensor in weights.items()}, base / "model.safetensors",
+              metadata={"format": "pt"})  # fmt: skip
+    changed = train(*adapt, "--resume")
+    assert changed.status == 2
+    assert "the base model changed since this checkpoint was written" in changed.err
 
 
 def test_an_image_outside_the_image_folder_is_no_training_data(

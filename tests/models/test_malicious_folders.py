@@ -167,6 +167,26 @@ def test_a_base_that_leads_elsewhere_runs_nothing(
         load_model(folder)
 
 
+def test_an_adapter_that_names_code_to_import_is_refused(
+    base: Path, tmp_path: Path, texts: list[str], mark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PEFT imports what an adapter calls its Megatron; a notebook imports from the folder that it lies in."""
+    folder = tmp_path / "model"
+    save_model(trained("lora", base, texts), folder)
+    (folder / "evil_core.py").write_text(evil_module(mark))
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = folder / "adapter_config.json"
+    written = settings.read_text(encoding="utf-8")
+    edit(settings, megatron_config={"a": 1}, megatron_core="model.evil_core")
+    with pytest.raises(ValueError, match=r"adapter_config\.json: names code to import .*evil_core"):
+        load_model(folder)
+    assert not mark.exists()
+    settings.write_text(written, encoding="utf-8")
+    edit(settings, peft_type="XLORA", adapters={"a": str(folder)})
+    with pytest.raises(ValueError, match="expected peft_type LORA, found 'XLORA'"):
+        load_model(folder)
+
+
 def test_an_index_that_names_files_elsewhere_is_refused(
     base: Path, tmp_path: Path, texts: list[str]
 ) -> None:

@@ -7,6 +7,7 @@ started[1].kill()
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import multiprocessing
@@ -36,7 +37,7 @@ from artimuse.models.folder import save_model
 from artimuse.models.text_tower import attach_text_tower
 from artimuse.objectives.joint import Losses, Objective
 from artimuse.prompts import protocol
-from artimuse.training import checkpoint, loop
+from artimuse.training import checkpoint, loop, progress
 from artimuse.training.accelerator import build_accelerator
 from artimuse.training.faults import RESUME_STATUS, RunError, explained
 from artimuse.training.metric_rows import TIMED, read_rows
@@ -155,6 +156,7 @@ def start(
     processes: int = 1,
     kill_at: int | None = None,
     fault: str | None = None,
+    fault_in: int = -1,
     **options: Any,
 ) -> list[Any]:
     """`run` in processes of its own, which were forked after the imports.
@@ -164,7 +166,8 @@ def start(
 
     Args:
         kill_at: kill -9 at so many calls of the file system that save, sync, rename and remove.
-        fault: name of a function below, which the last process calls before it trains.
+        fault: name of a function below, which one process calls before it trains.
+        fault_in: which one; the last by default.
     """
     # Images, and the base of adapters, are made by one process.
     units(folder)
@@ -180,7 +183,7 @@ def start(
                 "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes),
                 "LOCAL_WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
             }  # fmt: skip
-        own = fault if rank == processes - 1 else None
+        own = fault if rank == fault_in % processes else None
         process = _server.Process(
             target=_in_a_process, args=(folder, name, rank, environment, kill_at, own, options)
         )
@@ -276,6 +279,18 @@ def terminated_before_step_3() -> None:
 
 def killed_before_step_3() -> None:
     before_step(3, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def sees_no_checkpoint() -> None:
+    """As on another node, whose view of the file system is of a moment ago."""
+    progress.newest_checkpoint = lambda *_: None
+
+
+def full_disk() -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    checkpoint.save_file = full
 
 
 def infinite_loss_in_step_3() -> None:

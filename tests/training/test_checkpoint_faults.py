@@ -11,13 +11,14 @@ import pytest
 from full_disk import largest_file
 from malicious import evil_pickle
 
+from artimuse.training import checkpoint_folder
 from artimuse.training.checkpoint import list_checkpoints
 from artimuse.training.checkpoint_folder import facts
 from artimuse.training.faults import CheckpointError, RunError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
-from resuming import FINGERPRINT, assert_equal, run
+from resuming import FINGERPRINT, assert_equal, finish, run, said, start
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +129,37 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     resumed, resumed_rows, _ = run(tmp_path, "r")
     assert_equal(resumed, through)
     assert resumed_rows == rows
+
+
+def test_a_full_disk_ends_the_other_process_too(tmp_path: Path) -> None:
+    """It waits for the first one's checkpoint, however long that takes."""
+    started = start(tmp_path, "r", processes=2, fault="full_disk", fault_in=0)
+    assert finish(started, timeout_s=120) == [1, 1]
+    assert "step-000002: this checkpoint could not be written: " in said(tmp_path, "r", 0)
+    assert "another process of this run ended" in said(tmp_path, "r", 1)
+
+
+def test_a_mark_follows_what_it_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Power that fails in between leaves a checkpoint whole or unmarked: no kill shows that order."""
+    done: list[str] = []
+    real_sync, real_rename = checkpoint_folder.sync, Path.rename
+
+    def sync(path: Path) -> None:
+        real_sync(path)
+        done.append(path.name)
+        if path.parent == folder:
+            assert (path.name == "complete.json") == (folder / "complete.json").exists()
+
+    def rename(self: Path, target: Path) -> Path:
+        done.append(f"-> {target.name}")
+        return real_rename(self, target)
+
+    monkeypatch.setattr(checkpoint_folder, "sync", sync)
+    monkeypatch.setattr(Path, "rename", rename)
+    with checkpoint_folder.written_whole(tmp_path / "step-000002") as folder:
+        for name in ("a", "b"):
+            (folder / name).write_text(name)
+    assert done == ["a", "b", "complete.json", folder.name, "-> step-000002", tmp_path.name]
 
 
 def test_pickles_in_a_checkpoint_are_not_read(tmp_path: Path) -> None:

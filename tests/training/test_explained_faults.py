@@ -10,6 +10,7 @@ from artimuse.training.faults import RunError, explained
 
 GLOO = "[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:28573"
 NCCL = "NCCL communicator was aborted on rank 0."
+STORE = "Failed to recv, got 0 bytes. Connection was likely closed."
 WORKER = "DataLoader worker (pid 12) is killed by signal: Killed. "
 
 
@@ -23,6 +24,7 @@ WORKER = "DataLoader worker (pid 12) is killed by signal: Killed. "
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "quota exceeded.*--resume"),
         (RuntimeError(GLOO), r"another process of this run ended .*Connection closed by peer"),
         (RuntimeError(NCCL), r"another process of this run ended .*NCCL"),
+        (RuntimeError(STORE), r"another process of this run ended .*Failed to recv"),
         (RuntimeError(WORKER), r"a data worker ended: .*pid 12.*lower data\.workers"),
     ],
 )
@@ -40,6 +42,7 @@ def test_a_known_fault_says_what_to_do(
         RunError("already said: gloo"),
         FileNotFoundError(errno.ENOENT, "No such file"),
         RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback ..."),
         ValueError("gloo"),
     ],
 )

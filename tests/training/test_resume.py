@@ -78,6 +78,13 @@ def test_two_processes_resume_to_the_bit(tmp_path: Path, mixture: str) -> None:
     assert resumed_rows == rows
 
 
+def test_processes_go_on_from_the_checkpoint_that_the_first_one_sees(tmp_path: Path) -> None:
+    run(tmp_path, "r", stop_after=4)
+    started = start(tmp_path, "r", processes=2, fault="sees_no_checkpoint")
+    assert finish(started, timeout_s=120) == [0, 0]
+    assert [row["step"] for row in result(tmp_path, "r")[1]] == [1, 2, 3, 4, 5, 6]
+
+
 @pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
 def test_another_number_of_processes_goes_on_with_the_same_steps(
     tmp_path: Path, first: int, then: int

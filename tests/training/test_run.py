@@ -57,6 +57,16 @@ def test_what_does_not_decide_the_result_may_change(tmp_path: Path) -> None:
     assert config_fingerprint(recipe(tmp_path, "run.seed=5")) != config_fingerprint(changed)
 
 
+def test_a_written_configuration_runs_nothing(tmp_path: Path) -> None:
+    folder, mark = started(recipe(tmp_path)), tmp_path / "ran"
+    folder.written.write_text(f"run: !!python/object/apply:os.system [touch {mark}]\n")
+    with pytest.raises(ConfigError, match=r"config\.yaml: expected the configuration that"):
+        RunFolder(recipe(tmp_path)).open(resume=True)
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(folder.written)
+    assert not mark.exists()
+
+
 def test_the_written_configuration_repeats_the_run(tmp_path: Path) -> None:
     original = recipe(tmp_path, "train.steps=7")
     RunFolder(original).open(resume=False)

@@ -59,6 +59,21 @@ def test_a_signal_stops_after_the_step_and_saves_it(
     assert resumed_rows == rows
 
 
+def test_a_signal_in_the_last_step_is_heeded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes after training, an evaluation or another stage, is not what was asked for."""
+    monkeypatch.setattr(loop, "train_step", loop.train_step)
+    before_step(6, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    weights, rows, done = run(tmp_path, "r")
+    assert not done
+    monkeypatch.undo()
+    resumed, resumed_rows, done = run(tmp_path, "r")
+    assert done
+    assert_equal(resumed, weights)
+    assert resumed_rows == rows
+
+
 def test_all_processes_stop_after_the_same_step(tmp_path: Path) -> None:
     """One of two is told; both save and end with the status that means: resume me."""
     assert finish(start(tmp_path, "through", processes=2)) == [0, 0]

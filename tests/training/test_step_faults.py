@@ -152,6 +152,17 @@ def test_memory_that_ends_names_samples_and_settings(
     assert "lower train.batch_images or raise train.accumulation" in said
 
 
+def test_memory_that_ends_in_the_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first update makes AdamW's moments."""
+
+    def step(*_: Any, **named: Any) -> Any:
+        raise torch.OutOfMemoryError("9 GiB")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(RunError, match=r"out of memory in step 1 .*lower train\.batch_images"):
+        run(tmp_path, "r")
+
+
 def test_another_error_of_the_model_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
