@@ -8,6 +8,7 @@ processes change nothing about which samples make up a step.
 from __future__ import annotations
 
 import heapq
+import multiprocessing
 import os
 import signal
 import threading
@@ -229,10 +230,12 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Blocked, and not ignored: a trainer that ends by an error terminates its workers, and waits for them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    trainer = multiprocessing.parent_process()
+    assert trainer is not None
+    threading.Thread(target=_end_with, args=(trainer.pid,), daemon=True).start()
 
 
-def _end_with(trainer: int) -> None:
+def _end_with(trainer: int | None) -> None:
     """End this worker when its trainer terminates it; whoever else does is not heard."""
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != trainer:
         pass

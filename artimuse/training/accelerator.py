@@ -75,7 +75,8 @@ def wait_for_all(accelerator: Accelerator) -> None:
     """All processes meet here, however long one of them takes: for what the first alone does.
 
     An exchange between GPUs is given up after ten minutes, and drawing, decoding or evaluating data, or writing
-    a checkpoint, may take longer. One that is gone is noticed at once: its connection closes.
+    a checkpoint, may take longer. A process that is gone is noticed at once, for its connection closes; a
+    machine that is gone by the launcher, or after a day.
     """
     if accelerator.num_processes > 1:
         dist.barrier(group=_patient_group(dist.group.WORLD))
@@ -84,7 +85,7 @@ def wait_for_all(accelerator: Accelerator) -> None:
 @lru_cache(maxsize=1)
 def _patient_group(_: object) -> Any:
     """Of all processes, on the CPU; one for as long as the processes are grouped."""
-    return dist.new_group(backend="gloo", timeout=timedelta(days=30))
+    return dist.new_group(backend="gloo", timeout=timedelta(days=1))
 
 
 def seed_micro_batch(seed: int, step: int, micro_batch: int, process: int) -> None:

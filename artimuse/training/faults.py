@@ -32,6 +32,13 @@ class CheckpointError(ValueError):
     """A checkpoint that is damaged, or belongs to another configuration or other data."""
 
 
+def worker_ended(what: str) -> RunError:
+    return RunError(
+        f"a data worker ended: {what}. Mostly the machine had no memory left (dmesg tells): "
+        "lower data.workers, and go on with --resume"
+    )
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn what the system says of a fault into a RunError that says what to do.
@@ -54,10 +61,7 @@ def explained() -> Iterator[None]:
         text = str(error)
         # Not what a worker itself raised: "Caught RuntimeError in DataLoader worker process 0."
         if "DataLoader worker (pid" in text:
-            raise RunError(
-                f"a data worker ended: {text.strip()}. Mostly the machine had no memory left (dmesg tells): "
-                "lower data.workers, and go on with --resume"
-            ) from error
+            raise worker_ended(text.strip()) from error
         if several and any(sign.lower() in text.lower() for sign in LOST):
             raise RunError(
                 "another process of this run ended or cannot be reached, so this one ends too; what happened "

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from artimuse.data.loader import StepData, StepDataset
-from artimuse.training.faults import RunError
+from artimuse.training.faults import RunError, worker_ended
 
 STEP_ADVICE = (
     "lower train.batch_images or raise train.accumulation (--dry-run estimates it) or the number of processes; "
@@ -57,6 +57,9 @@ def fetched(loader: Iterator[StepData], data: StepDataset, start: int) -> Iterat
             ids = [sample.id for unit in data.units(step) for sample in unit.samples]
             where = f"step {step + 1}, while its images were read"
             raise _out_of_memory(error, where, ids, LOADER_ADVICE) from error
+        # A worker that is killed while it hands over a step: its socket ends before torch misses it.
+        except (ConnectionError, EOFError) as error:
+            raise worker_ended(f"{error!r} before step {step + 1} was handed over") from error
         yield step_data
 
 

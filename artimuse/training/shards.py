@@ -22,7 +22,7 @@ from torch import nn
 
 from artimuse.config import ConfigError
 from artimuse.training.accelerator import wait_for_all
-from artimuse.training.faults import RunError
+from artimuse.training.faults import CheckpointError, RunError
 from artimuse.training.zero import stage_of
 
 SHARD = re.compile(r"zero([23])-(\d{5})-of-(\d{5})\.safetensors")
@@ -98,7 +98,11 @@ def forget(parts: list[Path]) -> None:
 
 
 def load_shard(checkpoint: Path, optimizer: Any, accelerator: Accelerator) -> None:
-    """Give this process's part of the optimizer its state back; nothing without ZeRO."""
+    """Give this process's part of the optimizer its state back; nothing without ZeRO.
+
+    Raises:
+        CheckpointError: for the shard of another model.
+    """
     if not stage_of(accelerator):
         return
     path = checkpoint / _shard_name(accelerator)
@@ -107,7 +111,7 @@ def load_shard(checkpoint: Path, optimizer: Any, accelerator: Accelerator) -> No
         number, _, key = name.partition("|")
         partition, state = states[int(number)]
         if tensor.ndim and tensor.shape != partition.shape:
-            raise ValueError(
+            raise CheckpointError(
                 f"{path}: {name}: expected {tuple(partition.shape)}, found {tuple(tensor.shape)}: it is of "
                 "another model or version of DeepSpeed; remove the folder to resume from an older one"
             )

@@ -47,6 +47,8 @@ CASES: dict[str, dict[str, Any]] = {
     "plcc": {"objective": {"score_loss": "plcc"}},
     "fgaesq": {"model": "fgaesq"},
     "bf16": {"precision": "bf16"},
+    # Without autocast these are those of "lora": a base in bf16 rounds by itself.
+    "autocast": {"precision": "bf16", "base": "fp32"},
     "dropout": {"dropout": 0.3, "accumulation": 2},
     "stopped": {"dropout": 0.3, "accumulation": 2, "stop_after": 3},
     "resumed": {"dropout": 0.3, "accumulation": 2, "name": "stopped"},
@@ -113,7 +115,7 @@ def run_case(
     options = dict(CASES[case]) | changes
     kind, how = options.pop("model", "lora"), options.pop("units", "mixed")
     dropout, stop_after = options.pop("dropout", 0.0), options.pop("stop_after", None)
-    spoiled = options.pop("spoiled", None)
+    spoiled, base = options.pop("spoiled", None), options.pop("base", None)
     place = folder / options.pop("name", case)
     config = recipe(folder, fgaesq=kind == "fgaesq", **options)
     if accelerator is None:
@@ -121,7 +123,7 @@ def run_case(
         accelerator = build_accelerator(config.train)
     else:
         prepare_stage(accelerator, config.train)
-    model = tiny_model(folder, kind, dropout=dropout, precision=config.train.precision)
+    model = tiny_model(folder, kind, dropout=dropout, precision=base or config.train.precision)
     units = all_units(folder, kind, how)
     order = Order(
         [units], weights=[1], batch_images=sum(u.images for u in units), seed=0, steps=STEPS

@@ -196,7 +196,10 @@ def finish(started: list[Any], *, timeout_s: float = 600) -> list[int]:
     """The exit statuses, in the order of the ranks."""
     for process in started:
         process.join(timeout_s)
-        assert process.exitcode is not None, "a process did not end"
+    stuck = [process for process in started if process.exitcode is None]
+    for process in stuck:
+        process.kill()
+    assert not stuck, f"{len(stuck)} process(es) did not end"
     return [process.exitcode for process in started]
 
 

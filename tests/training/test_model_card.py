@@ -71,6 +71,8 @@ def test_what_is_on_record_is_in_it(run: RunFolder) -> None:
     record(run)
     text = write_card(run).read_text(encoding="utf-8")
     for part in (
+        "## Intended use",
+        "## Limits",
         "| trained on | mine | custom | 90 | 0 | 5 | 0 | 90 | 0 | CC BY-NC 4.0 |",
         "| evaluated on | test | custom | 30 | unknown |",
         "| CC BY 4.0 |",

@@ -79,7 +79,7 @@ def test_all_processes_stop_after_the_same_step(tmp_path: Path) -> None:
     assert finish(start(tmp_path, "through", processes=2)) == [0, 0]
     fault = "terminated_before_step_3"
     started = start(tmp_path, "r", processes=2, fault=fault, checkpoint_every=100)
-    assert finish(started) == [75, 75]
+    assert finish(started, timeout_s=120) == [75, 75]
     assert [path.name for path in (tmp_path / "r" / "checkpoints").iterdir()] == ["step-000003"]
     assert finish(start(tmp_path, "r", processes=2, checkpoint_every=100)) == [0, 0]
     (weights, rows), (through, expected) = result(tmp_path, "r"), result(tmp_path, "through")

@@ -204,7 +204,8 @@ def test_a_data_worker_that_is_killed(tmp_path: Path, monkeypatch: pytest.Monkey
         return real(self, step)
 
     monkeypatch.setattr(StepDataset, "__getitem__", read)
-    message = r"a data worker ended: DataLoader worker .pid.*lower data\.workers"
+    # By the time that it takes: torch misses the worker, or the worker's socket ends while a step is read.
+    message = r"a data worker ended: (DataLoader worker .pid|Conn|EOF).*lower data\.workers"
     with pytest.raises(RunError, match=message), explained():
         run(tmp_path, "r", workers=1)
     monkeypatch.undo()
@@ -212,6 +213,18 @@ def test_a_data_worker_that_is_killed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert done
     assert_equal(resumed, through)
     assert resumed_rows == rows
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "reset by peer"), EOFError()])
+def test_a_data_worker_that_is_killed_while_it_hands_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def read(self: StepDataset, step: int) -> Any:
+        raise error
+
+    monkeypatch.setattr(StepDataset, "__getitem__", read)
+    with pytest.raises(RunError, match=r"a data worker ended: .*Error.* before step 1 was handed"):
+        run(tmp_path, "r")
 
 
 def test_a_loader_worker_leaves_signals_to_the_trainer(
