@@ -25,6 +25,7 @@ from artimuse.objectives.joint import Objective
 from artimuse.prompts import protocol
 from artimuse.records import OVERALL
 from artimuse.training.accelerator import build_accelerator
+from artimuse.training.computing import set_computing
 from artimuse.training.optimizer import build_optimizer
 from artimuse.training.speed import Speed, peak_memory_mb
 from artimuse.training.step import train_step
@@ -69,6 +70,7 @@ class Stepper:
         self.model = make_model(
             job.family, job.architecture, device=self.device, dtype=job.dtype, seed=job.seed
         )
+        set_computing(self.model, self.settings)
         self.bare = build_optimizer(self.model, self.settings)
         self._wrapped, self._optimizer = self.accelerator.prepare(self.model, self.bare)
         self._objective = Objective(ObjectiveConfig())

@@ -30,7 +30,6 @@ from artimuse.data.order import Order
 from artimuse.data.recipe import RecipeData, draw_demo, load_sources, recipe_data
 from artimuse.data.units import units
 from artimuse.data.views import collator, no_language
-from artimuse.models.activations import checkpoint_activations
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder
 from artimuse.models.build import build_model
@@ -41,6 +40,7 @@ from artimuse.prompts import protocol
 from artimuse.records import DataError, Source
 from artimuse.training.accelerator import wait_for_all
 from artimuse.training.alignment import align_with_texts, alignment
+from artimuse.training.computing import set_computing
 from artimuse.training.run import RunFolder, config_fingerprint, provenance
 
 
@@ -125,10 +125,7 @@ def prepare_model(config: Config, data: RecipeData) -> AestheticModel:
         )
         _refuse_questions(model, data)
         align_with_texts(model, config, data)
-        model.tree_attention &= config.train.tree_attention
-        model.text_chunk = config.train.text_chunk
-        if config.train.activation_checkpointing:
-            checkpoint_activations(model)
+        set_computing(model, config.train)
         return model
     # Of a file of the base, or a setting that the family or the vocabulary does not have: the user's to
     # put right, as a ConfigError is.
