@@ -280,6 +280,20 @@ def terminated_before_step_3() -> None:
     before_step(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
+def data_worker_killed_at_step_4() -> None:
+    real, trainer = StepDataset.__getitem__, os.getpid()
+
+    def read(self: StepDataset, step: int) -> Any:
+        if step == 3:
+            assert os.getpid() != trainer
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(self, step)
+
+    StepDataset.__getitem__ = read  # type: ignore[method-assign]
+    # The worker has to have it too.
+    multiprocessing.set_start_method("fork", force=True)
+
+
 def killed_before_step_3() -> None:
     before_step(3, lambda: os.kill(os.getpid(), signal.SIGKILL))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import torch
 from artimuse.data.loader import StepDataset
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.objectives.joint import Losses, Objective
-from artimuse.training.faults import RunError, explained
+from artimuse.training.faults import RunError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
@@ -193,22 +194,16 @@ def test_memory_that_ends_while_images_are_read(
     assert "lower data.workers" in str(e.value)
 
 
-def test_a_data_worker_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the system does where memory is out. The run ends, and goes on as if nothing had been."""
+def test_a_data_worker_that_is_killed(tmp_path: Path) -> None:
+    """As the system does where memory is out. The run ends, and goes on as if nothing had been.
+
+    In a process of its own: torch leaves open what it had of the worker.
+    """
     through, rows, _ = run(tmp_path, "through")
-    real = StepDataset.__getitem__
-
-    def read(self: StepDataset, step: int) -> Any:
-        if step == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(self, step)
-
-    monkeypatch.setattr(StepDataset, "__getitem__", read)
+    assert finish(start(tmp_path, "r", workers=1, fault="data_worker_killed_at_step_4")) == [1]
     # By the time that it takes: torch misses the worker, or the worker's socket ends while a step is read.
     message = r"a data worker ended: (DataLoader worker .pid|Conn|EOF).*lower data\.workers"
-    with pytest.raises(RunError, match=message), explained():
-        run(tmp_path, "r", workers=1)
-    monkeypatch.undo()
+    assert re.search(message, said(tmp_path, "r", 0))
     resumed, resumed_rows, done = run(tmp_path, "r", workers=1)
     assert done
     assert_equal(resumed, through)
