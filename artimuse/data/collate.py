@@ -53,6 +53,8 @@ class Collator:
         text_per: weight of a target: 1 ("token"), or 1/length of its answer ("answer").
         row_tokens: lay several trees into rows of at most so many tokens; None is one tree a row. A
             longer tree has a row of its own.
+        unanswered: whether a text question without an answer is asked: the one supervised position of its
+            branch predicts the first token of the answer, its target the end of the turn. Else it is refused.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Collator:
         datasets: Sequence[str],
         text_per: Literal["token", "answer"] = "token",
         row_tokens: int | None = None,
+        unanswered: bool = False,
     ) -> None:
         self.family = family
         self.protocol = protocol
@@ -71,6 +74,7 @@ class Collator:
         self.datasets = {name: number for number, name in enumerate(datasets)}
         self.text_per = text_per
         self.row_tokens = row_tokens
+        self.unanswered = unanswered
 
     def __call__(
         self, items: Sequence[Item], pairs: Sequence[Pair] = (), lists: Sequence[int] = ()
@@ -116,6 +120,8 @@ class Collator:
         prompt = self.family.prompt_ids(self.wording(question), image_tokens, separator=separator)
         if question.kind == "score":
             return Conversation(prompt, None)
+        if question.answer is None and self.unanswered:
+            return Conversation(prompt, [self.family.end_of_turn_id])
         if question.answer is None:
             raise ValueError(
                 f"question {question.text!r}: expected an answer to supervise, found none"

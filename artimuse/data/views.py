@@ -199,6 +199,7 @@ def collator(
     row_tokens: int | None = None,
     compare: bool = True,
     texts: bool = False,
+    unanswered: bool = False,
 ) -> Collator | ViewCollator:
     """What makes batches for a family: of conversations, or of views for one without language.
 
@@ -216,4 +217,5 @@ def collator(
         datasets=datasets,
         text_per=text_per,
         row_tokens=row_tokens,
+        unanswered=unanswered,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
+from transformers import Cache
 
 from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
@@ -58,9 +59,13 @@ class AestheticModel(nn.Module):
             return self.backbone.get_base_model()
         return self.backbone
 
-    def forward(self, batch: Batch) -> Outputs:
-        """One pass over R rows of T tokens; logits only at the S supervised positions."""
-        hidden = self.hidden_states(batch)
+    def forward(self, batch: Batch, cache: Cache | None = None) -> Outputs:
+        """One pass over R rows of T tokens; logits only at the S supervised positions.
+
+        Args:
+            cache: an empty one, filled with the keys and values of all tokens.
+        """
+        hidden = self.hidden_states(batch, cache)
         # index_select: the prefix's last token is gathered once per branch, and the backward of
         # hidden[index] would then depend on the order of threads.
         text_logits = self.transformers_model.lm_head(hidden.index_select(0, batch.supervised))
@@ -95,14 +100,15 @@ class AestheticModel(nn.Module):
             agreement=agreement,
         )
 
-    def hidden_states(self, batch: Batch) -> Tensor:
+    def hidden_states(self, batch: Batch, cache: Cache | None = None) -> Tensor:
         """(R*T, H) last hidden states."""
         model = self.transformers_model
         hidden = model.model(
             input_ids=batch.input_ids,
             attention_mask=attention_mask(batch.tree, batch.branch),
             position_ids=axes(batch.positions),
-            use_cache=False,
+            past_key_values=cache,
+            use_cache=cache is not None,
             **self.family.model_inputs(batch.images),
         ).last_hidden_state
         return hidden.flatten(0, 1)
