@@ -34,7 +34,7 @@ def pixel_rates(*, images: int, repeats: int) -> Iterator[Row]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        files = [_photograph(number) for number in range(images)]
+        files = [photograph(number) for number in range(images)]
         yield _decoding(files, repeats)
         photographs = [_decoded(file) for file in files]
         for family, ours, theirs in _families():
@@ -101,12 +101,12 @@ def _rate(function: Callable[[Any], Any], items: Sequence[Any]) -> float:
     return len(items) / (time.perf_counter() - start)
 
 
-def _photograph(number: int) -> bytes:
-    """A JPEG with edges and noise: flat colour would decode faster than any photograph."""
+def photograph(number: int, size: tuple[int, int] = SIZE) -> bytes:
+    """A JPEG of (width, height) with edges and noise: flat colour would decode faster than any photograph."""
     rng = np.random.default_rng(number)
-    width, height = SIZE
+    width, height = size
     coarse = rng.integers(0, 256, (height // 32, width // 32, 3), dtype=np.uint8)
-    smooth = np.asarray(Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC), np.float32)
+    smooth = np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC), np.float32)
     noisy = np.clip(smooth + rng.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noisy).save(buffer, "JPEG", quality=90)

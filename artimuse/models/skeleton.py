@@ -67,7 +67,12 @@ def skeleton(
         if adapter is not None and config.tuning == "lora":
             backbone = adapter_without_weights(backbone, adapter)
         model = make_trainable(config, assemble(backbone, family, info), seed=0)
-    _without_numbers(model)
+    return without_numbers(model)
+
+
+def without_numbers(model: AestheticModel) -> AestheticModel:
+    """A model that was built on the meta device, ready for a forward pass on real batches."""
+    _fake_tensors(model)
     fuse_dropout(model)
     _index_by_rows(model.transformers_model)
     return model
@@ -84,7 +89,7 @@ def _folders(config: ModelConfig) -> tuple[Path, Path | None]:
     return base_folder(known.base, weights=False), folder
 
 
-def _without_numbers(model: nn.Module) -> None:
+def _fake_tensors(model: nn.Module) -> None:
     """Every parameter and buffer of a model on the meta device becomes a fake tensor of the CPU.
 
     On the CPU and not on "meta", so that autocast takes them for what they are.
