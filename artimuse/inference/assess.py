@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from artimuse.data.collate import Item
+from artimuse.data.images import ImageSource
 from artimuse.inference.asked import Asked
 from artimuse.inference.scorer import Answered, Scorer
 from artimuse.inference.stream import Broken, answer_stream
@@ -69,24 +70,31 @@ def assess(
         device: None is CUDA where there is one.
         batch_images: images in one forward pass, at most; fewer where many texts are written of each.
     """
-    scorer = Scorer(
-        model,
-        device=device,
-        batch_images=_together(asked, batch_images),
-        max_new_tokens=asked.max_new_tokens if asked.texts else None,
-    )
-    items = [_item(scorer, image, asked) for image in images]
+    scorer = scorer_for(model, asked, device=device, batch_images=batch_images)
+    items = [item_for(scorer, image, asked) for image in images]
     for image, one in zip(images, answer_stream(scorer, items), strict=True):
         yield one if isinstance(one, Broken) else _assessed(image, one, model.info.aspects, asked)
 
 
-def _together(asked: Asked, batch_images: int) -> int:
-    """Images of one forward pass: every text is a row of what is computed for the next tokens."""
+def scorer_for(
+    model: AestheticModel,
+    asked: Asked,
+    *,
+    device: torch.device | str | None = None,
+    batch_images: int = 32,
+) -> Scorer:
+    """A scorer that answers what is asked; of several texts an image, of fewer images at a time: every text is a
+    row of what is computed for the next tokens."""
     texts = len(asked.attributes) + len(asked.questions)
-    return min(batch_images, max(1, MOST_TEXTS // texts)) if texts else batch_images
+    return Scorer(
+        model,
+        device=device,
+        batch_images=min(batch_images, max(1, MOST_TEXTS // texts)) if texts else batch_images,
+        max_new_tokens=asked.max_new_tokens if texts else None,
+    )
 
 
-def _item(scorer: Scorer, image: Path, asked: Asked) -> Item:
+def item_for(scorer: Scorer, image: ImageSource, asked: Asked) -> Item:
     """An image with all that is asked of it, the scores first."""
     item = scorer.score_item(image)
     wording = protocol(scorer.model.info.prompt)

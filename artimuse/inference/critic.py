@@ -1,6 +1,6 @@
 """Image and questions -> text, greedily. The image is encoded once for all its questions.
 
-    Critic(model).answer(Path("a.jpg"), ["Please evaluate ... of Theme & Communication."])
+Critic(model).answer(Path("a.jpg"), ["Please evaluate ... of Theme & Communication."])
 """
 
 from __future__ import annotations

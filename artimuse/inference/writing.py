@@ -94,9 +94,7 @@ class _Growing:
         written: list[list[int]] = [[] for _ in self.row_of]
         live, slots = list(range(len(written))), None
         for step in range(limit):
-            going = [
-                (tip, token) for tip, token in zip(live, tokens, strict=True) if token != end
-            ]
+            going = [(tip, token) for tip, token in zip(live, tokens, strict=True) if token != end]
             for tip, token in going:
                 written[tip].append(token)
             if not going or step == limit - 1:
