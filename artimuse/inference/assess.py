@@ -83,8 +83,7 @@ def scorer_for(
     device: torch.device | str | None = None,
     batch_images: int = 32,
 ) -> Scorer:
-    """A scorer that answers what is asked; of several texts an image, of fewer images at a time: every text is a
-    row of what is computed for the next tokens."""
+    """A scorer that answers what is asked; where several texts are, of fewer images at a time."""
     texts = len(asked.attributes) + len(asked.questions)
     return Scorer(
         model,

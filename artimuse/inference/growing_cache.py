@@ -13,7 +13,7 @@ ROOM = 256
 
 
 class GrowingLayer(DynamicLayer):
-    """As DynamicLayer: `keys` and `values` are (rows, heads, columns, width), here the filled part of a store."""
+    """`keys` and `values` are (rows, heads, columns, width), as DynamicLayer's: the filled part of a store."""
 
     def __init__(self) -> None:
         super().__init__()

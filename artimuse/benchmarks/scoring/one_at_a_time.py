@@ -25,7 +25,7 @@ from artimuse.records import OVERALL
 
 
 class OneAtATime:
-    """Asks a model through transformers alone. The model is put into evaluation mode and moved to the device."""
+    """Asks a model through transformers alone; it is put into evaluation mode and moved to the device."""
 
     def __init__(self, model: AestheticModel, device: torch.device) -> None:
         self.model, self.device = model.to(device).eval(), device

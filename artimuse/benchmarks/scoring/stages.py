@@ -13,7 +13,7 @@ Each stage waits for the device. In the timed runs decode and preprocess run in 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +33,7 @@ class StageClock:
     """Adds up seconds by stage. Stages do not lie inside one another."""
 
     def __init__(self, device: torch.device) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._device = device
         self._hooks: list[Any] = []
         self._began = 0.0
