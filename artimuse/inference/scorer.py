@@ -22,6 +22,7 @@ from artimuse.inference.choices import branches, chances
 from artimuse.inference.device import pick_device
 from artimuse.inference.writing import Answer, Tip, tips_of, write
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.cpu_linear import use_onednn
 from artimuse.prompts import protocol
 from artimuse.records import Pair, Question, Sample
 
@@ -76,6 +77,7 @@ class Scorer:
     ) -> None:
         self.device = pick_device(device)
         self.model = model.to(self.device).eval()
+        use_onednn(self.model)
         self.batch_images = batch_images
         self.max_new_tokens = max_new_tokens
         info = model.info
