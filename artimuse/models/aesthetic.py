@@ -5,6 +5,7 @@ PEFT wraps the transformers model, never this one; this one owns both.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from transformers import Cache
 
 from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
+from artimuse.models.last_layer import only_rows
 from artimuse.models.readouts import Reading, Readout, ScoreLinks
 
 
@@ -101,16 +103,19 @@ class AestheticModel(nn.Module):
         )
 
     def hidden_states(self, batch: Batch, cache: Cache | None = None) -> Tensor:
-        """(R*T, H) last hidden states."""
+        """(R*T, H) last hidden states; in inference only those that are read."""
         model = self.transformers_model
-        hidden = model.model(
-            input_ids=batch.input_ids,
-            attention_mask=attention_mask(batch.tree, batch.branch),
-            position_ids=axes(batch.positions),
-            past_key_values=cache,
-            use_cache=cache is not None,
-            **self.family.model_inputs(batch.images),
-        ).last_hidden_state
+        read = torch.cat([batch.supervised, batch.readouts])
+        inference = torch.is_inference_mode_enabled()
+        with only_rows(model, read) if inference else nullcontext():
+            hidden = model.model(
+                input_ids=batch.input_ids,
+                attention_mask=attention_mask(batch.tree, batch.branch),
+                position_ids=axes(batch.positions),
+                past_key_values=cache,
+                use_cache=cache is not None,
+                **self.family.model_inputs(batch.images),
+            ).last_hidden_state
         return hidden.flatten(0, 1)
 
     def read_out(self, hidden: Tensor, aspect: Tensor) -> Reading:
