@@ -5,12 +5,15 @@
     python scripts/benchmark.py ablate --jobs 2 train.threads=1   # two runs at a time, one core each
     python scripts/benchmark.py ablate --study all --tables runs/ablate --jobs 2 train.threads=1 train.steps=100
     python scripts/benchmark.py ablate --study fgaesq --config configs/fgaesq_demo.yaml --jobs 2 train.threads=1
+    python scripts/benchmark.py score --preset cpu --json score.json      # beside one image at a time
     python scripts/benchmark.py load                         # annotations, memory, pixels
     python scripts/benchmark.py difftoken --json difftoken.json   # SSIM of all patches against a loop
 
 `ablate` trains variants of the quickstart recipe: with each of the three weights at 0, with every read-out and
 its losses, in stages or jointly, with all questions of an image or one (artimuse/evaluation/studies.py). Every
-run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. `load` makes up
+run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. `score` scores images,
+and writes their eight critiques, as score.py does and as one image at a time through transformers alone
+(artimuse/benchmarks/scoring): speed, memory, stages, and how far the answers are apart. `load` makes up
 annotations of the size of AesMMIT and AVA, and times loading them (parsed, then from the cache), the memory of
 a loader process against the size of the data, and image preprocessing beside transformers' own. `difftoken`
 compares the patches of a pair of 1024 x 768 by SSIM, all at once and by scikit-image's function in a loop (from
@@ -37,6 +40,7 @@ import torch
 from artimuse.benchmarks.difftoken import difftoken_times
 from artimuse.benchmarks.load import annotation_times, worker_memory
 from artimuse.benchmarks.pixels import pixel_rates
+from artimuse.benchmarks.scoring import command as scoring
 from artimuse.config import load_config
 from artimuse.data.recipe import draw_demo
 from artimuse.evaluation.ablation import (
@@ -64,7 +68,7 @@ METRICS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
-    kinds = {"ablate": ablate, "load": load, "difftoken": difftoken}
+    kinds = {"ablate": ablate, "score": scoring.score, "load": load, "difftoken": difftoken}
     return kinds[args.kind](args)
 
 
@@ -205,6 +209,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     ablate.add_argument("--seeds", type=int, default=3)
     ablate.add_argument("--tables", type=Path, help="folder for Markdown, CSV and LaTeX")
     ablate.add_argument("--jobs", type=int, default=1, help="runs side by side")
+    score = kinds.add_parser("score", help="images a second, beside one image at a time")
+    scoring.add_arguments(score)
     load = kinds.add_parser("load", help="annotations, memory of a loader process, pixels")
     load.add_argument("--scale", type=float, default=1.0, help="1: AesMMIT and AVA as they are")
     load.add_argument(
@@ -214,7 +220,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     difftoken = kinds.add_parser("difftoken", help="SSIM of all patches against a loop over them")
     difftoken.add_argument("--repeats", type=int, default=7, help="of which both take turns")
     difftoken.add_argument("--threads", type=int, default=1, help="of torch; the loop has one")
-    for kind in (ablate, load, difftoken):
+    for kind in (ablate, score, load, difftoken):
         kind.add_argument("--json", type=Path, help="write the rows here too")
     return parser.parse_args(argv)
 

@@ -2,10 +2,10 @@
 
     use_onednn(model)          # its linear layers, under torch.inference_mode()
 
-The packages of torch for x86 carry MKL, which leaves processors of other makers their wide vectors unused: on an
+The packages of torch for x86 carry MKL, which leaves the wide vectors of other makers' processors unused: on an
 AMD EPYC with AVX-512 the products of a language model took MKL 2.2 times as long as oneDNN, which the same
-packages carry too. torch asks it for half precision only. The sums are added up in another order, so that
-results differ in the last bits of float32.
+packages carry too. torch asks it for half precision only. The sums are added up in another order, so results
+differ in the last bits of float32.
 
 Training is left as it is, no-gradient parts included: its numbers must not depend on whether a model has been
 asked for a score in between.

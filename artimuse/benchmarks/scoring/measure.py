@@ -141,30 +141,3 @@ def compared(ours: Run, theirs: Run) -> Row:
         for attribute in other
     ]
     return found | ({"critiques_equal": sum(texts) / len(texts)} if texts else {})
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Rows for a person: rates, memory and differences, then the stages of this project's."""
-    head = (
-        f"{'case':<16} {'model':<16} {'read-out':<11} {'variant':<14} {'images/s (low-high)':<26} "
-    )
-    lines = [head + f"{'MiB':>8}  {'score diff.':>11}  critiques equal"]
-    for row in rows:
-        rate = row["images_per_s"]
-        rates = f"{rate['median']:.3g} ({rate['low']:.3g}-{rate['high']:.3g})"
-        equal = f"{row['critiques_equal']:.0%}" if "critiques_equal" in row else ""
-        lines.append(
-            f"{row['case']:<16} {row['model']:<16} {row['readout']:<11} {row['variant']:<14} {rates:<26} "
-            f"{row['peak_memory_mb']:>8.0f}  {row['score_difference']:>11.1e}  {equal}"
-        )
-    for row in rows:
-        if "stages_ms" not in row:
-            continue
-        times = {n: ms for n, ms in row["stages_ms"].items() if ms or n == "total"}
-        parts = ", ".join(f"{name} {ms:.3g}" for name, ms in times.items())
-        lines += [
-            f"{row['case']}, {row['model']}, {row['readout']}: {row['speedup']['median']:.2f} times as fast "
-            f"({row['speedup']['low']:.2f} to {row['speedup']['high']:.2f}); ms an image, nothing "
-            f"overlapping: {parts}"
-        ]
-    return "\n".join(lines)
