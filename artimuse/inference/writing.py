@@ -17,6 +17,7 @@ from torch import Tensor
 
 from artimuse.batch import PADDING, Batch, Outputs
 from artimuse.data.collate import Item
+from artimuse.inference.grouped_attention import grouped_attention
 from artimuse.inference.growing_cache import GrowingCache
 from artimuse.models.aesthetic import AestheticModel, axes
 from artimuse.models.families.chat import ChatFamily
@@ -63,7 +64,8 @@ def write(
         outputs = model(batch, cache=cache)
         growing = _Growing(model, batch, cache, tips)
         first = outputs.text_logits.index_select(0, growing.supervised).argmax(-1)
-        return outputs, growing.until(limit, first.tolist())
+        with grouped_attention(model.transformers_model):
+            return outputs, growing.until(limit, first.tolist())
 
 
 class _Growing:
@@ -77,6 +79,7 @@ class _Growing:
         self, model: AestheticModel, batch: Batch, cache: GrowingCache, tips: Sequence[Tip]
     ) -> None:
         self.model, self.cache = model, cache
+        self.dtype = model.transformers_model.get_input_embeddings().weight.dtype
         device = batch.input_ids.device
         self.supervised = torch.tensor([tip.supervised for tip in tips], device=device)
         places = batch.supervised.index_select(0, self.supervised)
@@ -136,9 +139,12 @@ class _Growing:
         # What fills a row up sees the prefix, so that no softmax row is empty.
         visible = (columns == 0) | ((columns == own) & (own != PADDING))
         transformers_model = self.model.transformers_model
+        # Added to the products as it is: a mask of booleans would be turned into this one in every layer.
+        mask = torch.zeros(visible.shape, dtype=self.dtype, device=ids.device)
+        mask.masked_fill_(~visible, torch.finfo(self.dtype).min)
         hidden = transformers_model.model(
             input_ids=ids,
-            attention_mask=visible[:, None],
+            attention_mask=mask[:, None],
             position_ids=axes(slots.start + step),
             past_key_values=self.cache,
             use_cache=True,

@@ -48,9 +48,9 @@ def test_the_cache_is_that_of_the_whole_layer(
         tiny_model.hidden_states(batch, whole)
     with torch.inference_mode():
         tiny_model.hidden_states(batch, some)
-    for one, other in zip(whole.layers, some.layers, strict=True):
-        torch.testing.assert_close(other.keys, one.keys)
-        torch.testing.assert_close(other.values, one.values)
+    for (keys, values, *_), (others, other_values, *_) in zip(whole, some, strict=True):
+        torch.testing.assert_close(others, keys)
+        torch.testing.assert_close(other_values, values)
 
 
 def test_a_forward_pass_that_fails_leaves_no_hooks(
