@@ -2,9 +2,9 @@
 
     with grouped_attention(transformers_model): ...
 
-Under a mask, transformers repeats the cached keys and values for every head that shares them (7 of Qwen2.5-7B),
-in every layer and for every token. Here those heads' queries are laid side by side instead, as more tokens of one
-head: the same products, and the cache is read as it lies.
+Under a mask, transformers repeats the cached keys and values for every head that shares them (7 in Qwen2.5-7B),
+in every layer and for every token. Here the queries of those heads are laid side by side instead, as more
+tokens of one head: the same products, and the cache is read as it lies.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class Scorer:
             texts = [Answer(family.answer_text(row), len(row) >= limit) for row in rows]
         else:
             with torch.inference_mode():
-                outputs = self.model(batch)
+                outputs = self.model(batch, last_layer="read")
         yield from self._read(ready.items, outputs, iter(texts))
 
     def _read(

@@ -61,7 +61,7 @@ def write(
     end of the turn."""
     with torch.inference_mode():
         cache = GrowingCache()
-        outputs = model(batch, cache=cache)
+        outputs = model(batch, cache=cache, last_layer="read")
         growing = _Growing(model, batch, cache, tips)
         first = outputs.text_logits.index_select(0, growing.supervised).argmax(-1)
         with grouped_attention(model.transformers_model):

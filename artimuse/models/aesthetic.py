@@ -6,7 +6,7 @@ PEFT wraps the transformers model, never this one; this one owns both.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from peft import PeftModel
@@ -17,6 +17,8 @@ from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
 from artimuse.models.last_layer import only_rows
 from artimuse.models.readouts import Reading, Readout, ScoreLinks
+
+LastLayer = Literal["whole", "read"]
 
 
 class AestheticModel(nn.Module):
@@ -61,13 +63,17 @@ class AestheticModel(nn.Module):
             return self.backbone.get_base_model()
         return self.backbone
 
-    def forward(self, batch: Batch, cache: Cache | None = None) -> Outputs:
+    def forward(
+        self, batch: Batch, *, cache: Cache | None = None, last_layer: LastLayer = "whole"
+    ) -> Outputs:
         """One pass over R rows of T tokens; logits only at the S supervised positions.
 
         Args:
             cache: an empty one, filled with the keys and values of all tokens.
+            last_layer: "read" computes it only where its output is read, which is less work.
         """
-        hidden = self.hidden_states(batch, cache)
+        read = torch.cat([batch.supervised, batch.readouts]) if last_layer == "read" else None
+        hidden = self.hidden_states(batch, cache=cache, read=read)
         # index_select: the prefix's last token is gathered once per branch, and the backward of
         # hidden[index] would then depend on the order of threads.
         text_logits = self.transformers_model.lm_head(hidden.index_select(0, batch.supervised))
@@ -102,12 +108,12 @@ class AestheticModel(nn.Module):
             agreement=agreement,
         )
 
-    def hidden_states(self, batch: Batch, cache: Cache | None = None) -> Tensor:
-        """(R*T, H) last hidden states; in inference only those that are read."""
+    def hidden_states(
+        self, batch: Batch, *, cache: Cache | None = None, read: Tensor | None = None
+    ) -> Tensor:
+        """(R*T, H) last hidden states; with `read`, indices into R*T, defined at these alone."""
         model = self.transformers_model
-        read = torch.cat([batch.supervised, batch.readouts])
-        inference = torch.is_inference_mode_enabled()
-        with only_rows(model, read) if inference else nullcontext():
+        with only_rows(model, read) if read is not None else nullcontext():
             hidden = model.model(
                 input_ids=batch.input_ids,
                 attention_mask=attention_mask(batch.tree, batch.branch),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from transformers import DynamicCache
 
@@ -29,8 +30,7 @@ def test_what_is_read_is_that_of_the_whole_layer(
     hook = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numel()))
     with torch.no_grad():
         whole = family_model.hidden_states(batch)
-    with torch.inference_mode():
-        some = family_model.hidden_states(batch)
+        some = family_model.hidden_states(batch, read=read)
     hook.remove()
     torch.testing.assert_close(some[read], whole[read], atol=1e-5, rtol=1e-5)
     assert not torch.allclose(some, whole, atol=1e-3)  # the others are left out
@@ -45,9 +45,8 @@ def test_the_cache_is_that_of_the_whole_layer(
     batch = batch_of(tiny_model, make_sample)
     whole, some = DynamicCache(), DynamicCache()
     with torch.no_grad():
-        tiny_model.hidden_states(batch, whole)
-    with torch.inference_mode():
-        tiny_model.hidden_states(batch, some)
+        tiny_model(batch, cache=whole)
+        tiny_model(batch, cache=some, last_layer="read")
     for (keys, values, *_), (others, other_values, *_) in zip(whole, some, strict=True):
         torch.testing.assert_close(others, keys)
         torch.testing.assert_close(other_values, values)
@@ -59,10 +58,7 @@ def test_a_forward_pass_that_fails_leaves_no_hooks(
     batch = batch_of(tiny_model, make_sample)
     batch.positions = batch.positions[:, :, :3]
     layer = tiny_model.transformers_model.model.language_model.layers[-1]
-    try:
-        with torch.inference_mode():
-            tiny_model.hidden_states(batch)
-    except RuntimeError:
-        pass
+    with pytest.raises(RuntimeError):
+        tiny_model(batch, last_layer="read")
     assert not layer.mlp._forward_pre_hooks
     assert not layer.self_attn.o_proj._forward_hooks
