@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -148,6 +150,16 @@ def test_a_process_measures_its_own_memory(photographs: Path) -> None:
         run, memory = variant.run(), variant.peak_memory_mb()
     assert compared(run, runner(job, scoring_model(job))(None))["score_difference"] < 1e-3
     assert memory > 100
+
+
+def test_it_needs_no_package_of_training() -> None:
+    absent = "{'deepspeed', 'datasets', 'wandb'}"
+    code = (
+        f"import sys; sys.modules |= dict.fromkeys({absent}); "
+        "import artimuse.benchmarks.scoring.command"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_wrong_call_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
