@@ -7,6 +7,7 @@
     python scripts/benchmark.py ablate --study fgaesq --config configs/fgaesq_demo.yaml --jobs 2 train.threads=1
     python scripts/benchmark.py train --preset cpu --json train.json      # the tree beside separate rows
     python scripts/benchmark.py train --sweep sweep.png      # cost over images and branches
+    python scripts/benchmark.py score --preset cpu --json score.json      # beside one image at a time
     python scripts/benchmark.py load                         # annotations, memory, pixels
     python scripts/benchmark.py difftoken --json difftoken.json   # SSIM of all patches against a loop
 
@@ -14,7 +15,9 @@
 its losses, in stages or jointly, with all questions of an image or one (artimuse/evaluation/studies.py). Every
 run is a run folder below runs/ablate/, so an interrupted ablation goes on where it was. `train` takes training
 steps of one model three ways (artimuse/benchmarks/training.py): as a tree, as a row per question through
-transformers' own Trainer, and as one conversation an image; with gradients, FLOPs and memory. `load` makes up
+transformers' own Trainer, and as one conversation an image; with gradients, FLOPs and memory. `score` scores
+images, and writes their eight critiques, as score.py does and as one image at a time through transformers alone
+(artimuse/benchmarks/scoring): speed, memory, stages, and how far the answers are apart. `load` makes up
 annotations of the size of AesMMIT and AVA, and times loading them (parsed, then from the cache), the memory of
 a loader process against the size of the data, and image preprocessing beside transformers' own. `difftoken`
 compares the patches of a pair of 1024 x 768 by SSIM, all at once and by scikit-image's function in a loop (from
@@ -41,6 +44,7 @@ import torch
 from artimuse.benchmarks.difftoken import difftoken_times
 from artimuse.benchmarks.load import annotation_times, worker_memory
 from artimuse.benchmarks.pixels import pixel_rates
+from artimuse.benchmarks.scoring import command as scoring
 from artimuse.benchmarks.training_command import add_arguments, train
 from artimuse.config import load_config
 from artimuse.data.recipe import draw_demo
@@ -72,7 +76,13 @@ METRICS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
-    kinds = {"ablate": ablate, "train": train, "load": load, "difftoken": difftoken}
+    kinds = {
+        "ablate": ablate,
+        "train": train,
+        "score": scoring.score,
+        "load": load,
+        "difftoken": difftoken,
+    }
     return kinds[args.kind](args)
 
 
@@ -220,6 +230,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     ablate.add_argument("--jobs", type=int, default=1, help="runs side by side")
     training = kinds.add_parser("train", help="a step as a tree, as rows, and as a conversation")
     add_arguments(training)
+    score = kinds.add_parser("score", help="images a second, beside one image at a time")
+    scoring.add_arguments(score)
     load = kinds.add_parser("load", help="annotations, memory of a loader process, pixels")
     load.add_argument("--scale", type=float, default=1.0, help="1: AesMMIT and AVA as they are")
     load.add_argument(
@@ -229,7 +241,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     difftoken = kinds.add_parser("difftoken", help="SSIM of all patches against a loop over them")
     difftoken.add_argument("--repeats", type=int, default=7, help="of which both take turns")
     difftoken.add_argument("--threads", type=int, default=1, help="of torch; the loop has one")
-    for kind in (ablate, training, load, difftoken):
+    for kind in (ablate, training, score, load, difftoken):
         kind.add_argument("--json", type=Path, help="write the rows here too")
     return parser.parse_args(argv)
 

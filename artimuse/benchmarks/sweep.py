@@ -45,7 +45,7 @@ class Point:
 
 def points(questions: int) -> list[Point]:
     """What is measured of a case with so many questions."""
-    most = max(questions - 1, 1)
+    most = questions - 1
     steps = range(BRANCH_POINTS)
     branches = sorted({1 + round(most * n / (BRANCH_POINTS - 1)) for n in steps})
     over_images = [Point("images", images, questions) for images in IMAGES]

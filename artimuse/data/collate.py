@@ -54,6 +54,8 @@ class Collator:
         row_tokens: lay several trees into rows of at most so many tokens; None is one tree a row. A
             longer tree has a row of its own.
         layout: "rows" makes a tree of every question alone.
+        unanswered: whether a text question without an answer is asked: the one supervised position of its
+            branch predicts the first token of the answer, its target the end of the turn. Else it is refused.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Collator:
         text_per: Literal["token", "answer"] = "token",
         row_tokens: int | None = None,
         layout: Literal["tree", "rows"] = "tree",
+        unanswered: bool = False,
     ) -> None:
         self.family = family
         self.protocol = protocol
@@ -74,6 +77,7 @@ class Collator:
         self.text_per = text_per
         self.row_tokens = row_tokens
         self.layout = layout
+        self.unanswered = unanswered
 
     def __call__(
         self, items: Sequence[Item], pairs: Sequence[Pair] = (), lists: Sequence[int] = ()
@@ -123,6 +127,8 @@ class Collator:
         prompt = self.family.prompt_ids(self.wording(question), image_tokens, separator=separator)
         if question.kind == "score":
             return Conversation(prompt, None)
+        if question.answer is None and self.unanswered:
+            return Conversation(prompt, [self.family.end_of_turn_id])
         if question.answer is None:
             raise ValueError(
                 f"question {question.text!r}: expected an answer to supervise, found none"

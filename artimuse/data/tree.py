@@ -32,6 +32,7 @@ class Family(Protocol):
     """What the data layer needs to know of a model family; `artimuse.models.families` has them."""
 
     name: str
+    end_of_turn_id: int
 
     def image_tokens(self, size: tuple[int, int]) -> int:
         """Image tokens of an image of (width, height)."""

@@ -200,6 +200,7 @@ def collator(
     layout: Literal["tree", "rows"] = "tree",
     compare: bool = True,
     texts: bool = False,
+    unanswered: bool = False,
 ) -> Collator | ViewCollator:
     """What makes batches for a family: of conversations, or of views for one without language.
 
@@ -218,4 +219,5 @@ def collator(
         text_per=text_per,
         row_tokens=row_tokens,
         layout=layout,
+        unanswered=unanswered,
     )

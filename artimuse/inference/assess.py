@@ -1,4 +1,4 @@
-"""Everything that is asked of an image -> its row: scores in batches, texts image by image.
+"""Everything that is asked of an image -> its row: scores and texts from one reading of the image, in batches.
 
 for one in assess(model, paths, Asked(describe=True), device="cpu"):
     match one:
@@ -8,21 +8,25 @@ for one in assess(model, paths, Asked(describe=True), device="cpu"):
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from artimuse.data.collate import Item
+from artimuse.data.images import ImageSource
 from artimuse.inference.asked import Asked
-from artimuse.inference.critic import Critic
-from artimuse.inference.scorer import Scorer
-from artimuse.inference.stream import Broken, Scored, reason_of, score_stream
+from artimuse.inference.scorer import Answered, Scorer
+from artimuse.inference.stream import Broken, answer_stream
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.info import ModelInfo
 from artimuse.prompts import protocol
-from artimuse.records import DataError
+from artimuse.records import Question
+
+MOST_TEXTS = 64
+"""Texts that are written at the same time: their keys and values are held until the last is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,49 +68,52 @@ def assess(
 
     Args:
         device: None is CUDA where there is one.
-        batch_images: images that are scored in one forward pass.
+        batch_images: images in one forward pass, at most; fewer where many texts are written of each.
     """
-    scorer = Scorer(model, device=device, batch_images=batch_images)
-    critic = Critic(model, device=device)
-    for one in _scores(scorer, images):
-        if isinstance(one, Broken):
-            yield one
-            continue
-        assert isinstance(one.image, Path)
-        try:
-            texts, cut = _texts(critic, one.image, asked)
-        except DataError as error:
-            yield Broken(one.image, reason_of(one.image, error))
-            continue
-        yield Assessed(one.image, _scores_of(one) | texts, cut)
+    scorer = scorer_for(model, asked, device=device, batch_images=batch_images)
+    items = [item_for(scorer, image, asked) for image in images]
+    for image, one in zip(images, answer_stream(scorer, items), strict=True):
+        yield one if isinstance(one, Broken) else _assessed(image, one, model.info.aspects, asked)
 
 
-def _scores(scorer: Scorer, images: Sequence[Path]) -> Iterator[Scored | Broken]:
-    if scorer.model.info.readout is not None:
-        return score_stream(scorer, images)
-    return (Scored(image, {}, {}) for image in images)
-
-
-def _scores_of(one: Scored) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "image": str(one.image),
-        "score": next(iter(one.scores.values()), None),
-        "spread": next(iter(one.spreads.values()), None),
-    }
-    return row | ({"scores": one.scores, "spreads": one.spreads} if one.scores else {})
-
-
-def _texts(critic: Critic, image: Path, asked: Asked) -> tuple[dict[str, dict[str, str]], int]:
-    """Critiques and answers of one image, from one encoding of it; and how many were cut off."""
-    wording = protocol(critic.model.info.prompt)
-    questions = [wording.attribute(attribute) for attribute in asked.attributes]
-    written = critic.write(
-        image, [*questions, *asked.questions], max_new_tokens=asked.max_new_tokens
+def scorer_for(
+    model: AestheticModel,
+    asked: Asked,
+    *,
+    device: torch.device | str | None = None,
+    batch_images: int = 32,
+) -> Scorer:
+    """A scorer that answers what is asked; where several texts are, of fewer images at a time."""
+    texts = len(asked.attributes) + len(asked.questions)
+    return Scorer(
+        model,
+        device=device,
+        batch_images=min(batch_images, max(1, MOST_TEXTS // texts)) if texts else batch_images,
+        max_new_tokens=asked.max_new_tokens if texts else None,
     )
-    answers = [answer.text for answer in written]
-    texts: dict[str, dict[str, str]] = {}
+
+
+def item_for(scorer: Scorer, image: ImageSource, asked: Asked) -> Item:
+    """An image with all that is asked of it, the scores first."""
+    item = scorer.score_item(image)
+    wording = protocol(scorer.model.info.prompt)
+    texts = [*(wording.attribute(a) for a in asked.attributes), *asked.questions]
+    return Item(item.sample, (*item.questions, *(Question("text", text) for text in texts)))
+
+
+def _assessed(image: Path, one: Answered, aspects: Sequence[str], asked: Asked) -> Assessed:
+    row: dict[str, Any] = {
+        "image": str(image),
+        "score": one.scores[0] if one.scores else None,
+        "spread": one.spreads[0] if one.spreads else None,
+    }
+    if one.scores:
+        row["scores"] = dict(zip(aspects, one.scores, strict=True))
+        row["spreads"] = dict(zip(aspects, one.spreads, strict=True))
+    texts = [answer.text for answer in one.texts]
+    critiques = len(asked.attributes)
     if asked.describe:
-        texts["critiques"] = dict(zip(asked.attributes, answers, strict=False))
+        row["critiques"] = dict(zip(asked.attributes, texts[:critiques], strict=True))
     if asked.questions:
-        texts["answers"] = dict(zip(asked.questions, answers[len(questions) :], strict=True))
-    return texts, sum(answer.cut for answer in written)
+        row["answers"] = dict(zip(asked.questions, texts[critiques:], strict=True))
+    return Assessed(image, row, sum(answer.cut for answer in one.texts))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from artimuse.data.images import read_image
 from artimuse.inference.critic import Answer, Critic
 from artimuse.prompts import COMPARISON_TEXT
 
@@ -26,17 +23,13 @@ def written_comparison(
     family = critic.family
     if not family.language:
         raise ValueError(f"a {family.name} model has no language: expected one that writes texts")
-    pictures = [read_image(image) for image in images]
     verdict = (
         "as good as" if probability == 0.5 else "better than" if probability > 0.5 else "worse than"
     )
     question = COMPARISON_TEXT.format(verdict=verdict)
-    prompt = family.prompt_ids(question, [family.image_tokens(p.size) for p in pictures])
-    with torch.inference_mode():
-        (row,) = critic.generate([prompt], pictures, max_new_tokens)
-    text = family.answer_text(row)
-    if not text:
+    (answer,) = critic.write_about(images, [question], max_new_tokens=max_new_tokens)
+    if not answer.text:
         raise ValueError(
             f"{images[0].name} and {images[1].name}: expected a text, found that the model wrote none"
         )
-    return Answer(text, len(row) >= max_new_tokens)
+    return answer

@@ -1,33 +1,22 @@
 """Image and questions -> text, greedily. The image is encoded once for all its questions.
 
-    Critic(model).answer(Path("a.jpg"), ["Please evaluate ... of Theme & Communication."])
-
-The prefix's keys and values are computed once and repeated for every branch; the branches then decode as
-the rows of a batch.
+Critic(model).answer(Path("a.jpg"), ["Please evaluate ... of Theme & Communication."])
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import torch
-from PIL import Image
-from torch import Tensor
-from transformers import DynamicCache
 
-from artimuse.data.images import ImageSource, read_image
-from artimuse.data.tree import Conversation, shared_prefix
+from artimuse.data.collate import Item
+from artimuse.data.images import ImageSource, name_of
 from artimuse.inference.device import pick_device
-from artimuse.models.aesthetic import AestheticModel, axes
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was written, and whether the limit of new tokens cut it off."""
-
-    text: str
-    cut: bool
+from artimuse.inference.scorer import Scorer
+from artimuse.inference.writing import Answer
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.records import Question, Sample
 
 
 class Critic:
@@ -53,85 +42,27 @@ class Critic:
         self, image: ImageSource, questions: Sequence[str], *, max_new_tokens: int = 128
     ) -> list[Answer]:
         """As `answer`, and says of each answer whether it was cut off."""
+        return self.write_about((image,), questions, max_new_tokens=max_new_tokens)
+
+    def write_about(
+        self, images: Sequence[ImageSource], questions: Sequence[str], *, max_new_tokens: int
+    ) -> list[Answer]:
+        """As `write`, of questions about several images together.
+
+        Raises:
+            ImageError: for an image that cannot be read.
+            ValueError: for a model without language.
+        """
         if not questions:
             return []
         if not self.family.language:
             raise ValueError(
                 f"a {self.family.name} model has no language: it scores and ranks, and answers nothing"
             )
-        picture = read_image(image)
-        tokens = [self.family.image_tokens(picture.size)]
-        prompts = [self.family.prompt_ids(question, tokens) for question in questions]
-        with torch.inference_mode():
-            rows = self.generate(prompts, [picture], max_new_tokens)
-        # A row ends before the token that ends the turn: one that is full never came to it.
-        return [Answer(self.family.answer_text(row), len(row) >= max_new_tokens) for row in rows]
-
-    def generate(
-        self, prompts: Sequence[list[int]], images: Sequence[Image.Image], max_new_tokens: int
-    ) -> list[list[int]]:
-        """Greedy token ids per tokenized prompt about the same images, without the end of the turn."""
-        # At least one token of every prompt stays outside the prefix: it predicts the first answer token.
-        shared = min(
-            shared_prefix([Conversation(prompt, None) for prompt in prompts]),
-            min(len(prompt) for prompt in prompts) - 1,
-        )
-        prefix = prompts[0][:shared]
-        places = self.family.prefix_positions(prefix, [image.size for image in images])
-        pixels = self.family.collate_images([self.family.pixels(image) for image in images])
-        cache = self._encode_prefix(prefix, pixels, torch.from_numpy(places), rows=len(prompts))
-        tails = [prompt[shared:] for prompt in prompts]
-        widest = max(len(tail) for tail in tails)
-        ids = torch.zeros(len(tails), widest, dtype=torch.int64)
-        real = torch.zeros(len(tails), widest, dtype=torch.int64)
-        for row, tail in enumerate(tails):  # padded on the left, between prefix and question
-            ids[row, widest - len(tail) :] = torch.tensor(tail)
-            real[row, widest - len(tail) :] = 1
-        mask = torch.cat([torch.ones(len(tails), shared, dtype=torch.int64), real], dim=1)
-        positions = int(places.max()) + 1 + (real.cumsum(1) - 1).clamp(min=0)
-        positions = positions.expand(len(places), -1, -1)
-        return self._greedy(cache, ids, mask, positions, max_new_tokens)
-
-    def _encode_prefix(
-        self, prefix: list[int], pixels: dict[str, Tensor], positions: Tensor, *, rows: int
-    ) -> DynamicCache:
-        """Keys and values of a prefix; positions: (A, len(prefix))."""
-        on_device = {name: tensor.to(self.device) for name, tensor in pixels.items()}
-        cache = DynamicCache()
-        self.model.transformers_model.model(
-            input_ids=torch.tensor([prefix], device=self.device),
-            position_ids=axes(positions[:, None].to(self.device)),
-            past_key_values=cache,
-            use_cache=True,
-            **self.family.model_inputs(on_device),
-        )
-        cache.batch_repeat_interleave(rows)
-        return cache
-
-    def _greedy(
-        self, cache: DynamicCache, ids: Tensor, mask: Tensor, positions: Tensor, limit: int
-    ) -> list[list[int]]:
-        """ids, mask: (rows, tokens) after the prefix, and with it; positions: (A, rows, tokens)."""
-        end = self.family.end_of_turn_id
-        ids, mask, positions = (t.to(self.device) for t in (ids, mask, positions))
-        model = self.model.transformers_model
-        done = torch.zeros(len(ids), dtype=torch.bool, device=self.device)
-        written: list[Tensor] = []
-        for _ in range(limit):
-            hidden = model.model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=axes(positions),
-                past_key_values=cache,
-                use_cache=True,
-            ).last_hidden_state
-            token = model.lm_head(hidden[:, -1]).argmax(-1)
-            token = torch.where(done, end, token)
-            done |= token == end
-            written.append(token)
-            if bool(done.all()):
-                break
-            ids, positions = token[:, None], positions[:, :, -1:] + 1
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        rows = torch.stack(written, dim=1).tolist() if written else [[] for _ in ids]
-        return [row[: row.index(end)] if end in row else row for row in rows]
+        asked = tuple(Question("text", question) for question in questions)
+        # The collator hands images on to `read_image`, which takes more than paths.
+        given: tuple[Any, ...] = tuple(images)
+        item = Item(Sample(name_of(images[0]), given, asked, dataset=""), asked)
+        scorer = Scorer(self.model, device=self.device, max_new_tokens=max_new_tokens)
+        (answered,) = scorer.answer([item])
+        return list(answered.texts)

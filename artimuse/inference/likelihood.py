@@ -17,6 +17,7 @@ from artimuse.data.collate import Collator, Item
 from artimuse.inference.device import pick_device
 from artimuse.inference.stream import Broken, reason_of
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.cpu_linear import use_onednn
 from artimuse.prompts import protocol
 from artimuse.records import DataError
 
@@ -46,6 +47,7 @@ class TextLikelihood:
             )
         self.device = pick_device(device)
         self.model = model.to(self.device).eval()
+        use_onednn(self.model)
         self.batch_images = batch_images
         info = model.info
         self.collate = Collator(

@@ -1,4 +1,4 @@
-"""Images -> scores and choices, through the same trees as training.
+"""Images -> scores, choices and texts, through the same trees as training.
 
 model = load_model("runs/quickstart/model")
 Scorer(model).score_images([Path("a.jpg"), Path("b.jpg")])        # [{"overall": 61.3}, ...]
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from artimuse.data.images import ImageSource, name_of
 from artimuse.data.views import collator
 from artimuse.inference.choices import branches, chances
 from artimuse.inference.device import pick_device
+from artimuse.inference.writing import Answer, Tip, tips_of, write
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.cpu_linear import use_onednn
 from artimuse.prompts import protocol
 from artimuse.records import Pair, Question, Sample
 
@@ -31,7 +33,8 @@ class Answered:
 
     scores: per score question of the item, 0-100. spreads: the standard deviation of each in the same
     points, None where the read-out has none. choices: per choice question the most likely of its options.
-    chances: per choice question P of each of its options.
+    chances: per choice question P of each of its options. texts: per text question what was written, where the
+    scorer writes.
     """
 
     item: Item
@@ -39,23 +42,29 @@ class Answered:
     spreads: tuple[float | None, ...]
     choices: tuple[str, ...]
     chances: tuple[tuple[float, ...], ...] = ()
+    texts: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Items and their batch: read, decoded and preprocessed, not yet seen by the model."""
+    """Items and their batch: read, decoded and preprocessed, not yet seen by the model.
+
+    tips: where the answers to text questions grow, in their order.
+    """
 
     items: tuple[Item, ...]
     batch: Batch
+    tips: tuple[Tip, ...] = ()
 
 
 class Scorer:
-    """Asks a model its score and choice questions, in batches.
+    """Asks a model its score and choice questions, in batches, and its text questions where it is to write.
 
     Args:
         model: put into evaluation mode and moved to the device.
         device: None is CUDA where there is one.
         batch_images: images of one forward pass.
+        max_new_tokens: of each text; None leaves text questions out.
     """
 
     def __init__(
@@ -64,16 +73,20 @@ class Scorer:
         *,
         device: torch.device | str | None = None,
         batch_images: int = 32,
+        max_new_tokens: int | None = None,
     ) -> None:
         self.device = pick_device(device)
         self.model = model.to(self.device).eval()
+        use_onednn(self.model)
         self.batch_images = batch_images
+        self.max_new_tokens = max_new_tokens
         info = model.info
         self.collate = collator(
             model.family,
             protocol=protocol(info.prompt),
             aspects=info.aspects,
             datasets=info.datasets,
+            unanswered=True,
         )
 
     def score_images(self, images: Sequence[Path]) -> list[dict[str, float]]:
@@ -104,9 +117,9 @@ class Scorer:
         Raises:
             ImageError: for an image that cannot be read.
         """
-        return Ready(
-            tuple(items), self.collate([_askable(item, self.model.family) for item in items])
-        )
+        asked = [self._askable(item) for item in items]
+        tips = tips_of(asked, self.model.family)
+        return Ready(tuple(items), self.collate(asked), tips)
 
     @property
     def compares(self) -> bool:
@@ -139,11 +152,22 @@ class Scorer:
 
     def answer_ready(self, ready: Ready) -> Iterator[Answered]:
         """Yield the answers of one batch, in the order of its items."""
-        with torch.inference_mode():
-            outputs = self.model(ready.batch.to(self.device))
-        yield from self._read(ready.items, outputs)
+        batch = ready.batch.to(self.device)
+        texts: list[Answer] = []
+        if ready.tips:
+            assert self.max_new_tokens is not None
+            limit, family = self.max_new_tokens, self.model.family
+            outputs, rows = write(self.model, batch, ready.tips, limit=limit)
+            # A row ends before the token that ends the turn: one that is full never came to it.
+            texts = [Answer(family.answer_text(row), len(row) >= limit) for row in rows]
+        else:
+            with torch.inference_mode():
+                outputs = self.model(batch, last_layer="read")
+        yield from self._read(ready.items, outputs, iter(texts))
 
-    def _read(self, items: Sequence[Item], outputs: Outputs) -> Iterator[Answered]:
+    def _read(
+        self, items: Sequence[Item], outputs: Outputs, texts: Iterator[Answer]
+    ) -> Iterator[Answered]:
         """Answers per item; one tree a row keeps scores and choices in the order of the items."""
         scores = outputs.scores.float().cpu().tolist()
         spreads = _spreads(outputs)
@@ -154,6 +178,7 @@ class Scorer:
             until = read + sum(question.kind == "score" for question in item.questions)
             chosen: list[str] = []
             odds: list[tuple[float, ...]] = []
+            written: list[Answer] = []
             for question in item.questions:
                 if question.kind == "choice":
                     lengths = [
@@ -164,14 +189,31 @@ class Scorer:
                     odds.append(tuple(chances(question, own, family)))
                     chosen.append(question.options[odds[-1].index(max(odds[-1]))])
                     target += sum(lengths)
+                elif question.kind == "text" and self.max_new_tokens is not None:
+                    written.append(next(texts))
+                    target += 1
             yield Answered(
                 item,
                 tuple(scores[read:until]),
                 tuple(spreads[read:until]),
                 tuple(chosen),
                 tuple(odds),
+                tuple(written),
             )
             read = until
+
+    def _askable(self, item: Item) -> Item:
+        """The item with its score questions, the branches of its choice questions, and its text questions
+        without their answers."""
+        questions: list[Question] = []
+        for question in item.questions:
+            if question.kind == "score":
+                questions.append(question)
+            elif question.kind == "choice":
+                questions += branches(question, self.model.family)
+            elif question.kind == "text" and self.max_new_tokens is not None:
+                questions.append(replace(question, answer=None))
+        return Item(item.sample, tuple(questions))
 
 
 def _spreads(outputs: Outputs) -> list[float | None]:
@@ -179,14 +221,3 @@ def _spreads(outputs: Outputs) -> list[float | None]:
     if outputs.spreads is None:
         return [None] * len(outputs.scores)
     return [None if math.isnan(one) else one for one in outputs.spreads.float().cpu().tolist()]
-
-
-def _askable(item: Item, family: Any) -> Item:
-    """The item with its score questions, and the branches of its choice questions."""
-    questions: list[Question] = []
-    for question in item.questions:
-        if question.kind == "score":
-            questions.append(question)
-        elif question.kind == "choice":
-            questions += branches(question, family)
-    return Item(item.sample, tuple(questions))

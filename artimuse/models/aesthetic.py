@@ -5,17 +5,22 @@ PEFT wraps the transformers model, never this one; this one owns both.
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Literal
 
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
+from transformers import Cache
 
 from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
+from artimuse.models.last_layer import only_rows
 from artimuse.models.readouts import Reading, Readout, ScoreLinks
 from artimuse.models.text_losses import target_losses
 from artimuse.models.tree_attention import tree_layout, use_tree_attention
+
+LastLayer = Literal["whole", "read"]
 
 
 class AestheticModel(nn.Module):
@@ -64,9 +69,17 @@ class AestheticModel(nn.Module):
             return self.backbone.get_base_model()
         return self.backbone
 
-    def forward(self, batch: Batch) -> Outputs:
-        """One pass over R rows of T tokens; logits only at the S supervised positions."""
-        hidden = self.hidden_states(batch)
+    def forward(
+        self, batch: Batch, *, cache: Cache | None = None, last_layer: LastLayer = "whole"
+    ) -> Outputs:
+        """One pass over R rows of T tokens; logits only at the S supervised positions.
+
+        Args:
+            cache: an empty one, filled with the keys and values of all tokens.
+            last_layer: "read" computes it only where its output is read, which is less work.
+        """
+        places = torch.cat([batch.supervised, batch.readouts]) if last_layer == "read" else None
+        hidden = self.hidden_states(batch, cache=cache, read=places)
         # index_select: the prefix's last token is gathered once per branch, and the backward of
         # hidden[index] would then depend on the order of threads.
         predicting, head = hidden.index_select(0, batch.supervised), self.transformers_model.lm_head
@@ -105,16 +118,20 @@ class AestheticModel(nn.Module):
             agreement=agreement,
         )
 
-    def hidden_states(self, batch: Batch) -> Tensor:
-        """(R*T, H) last hidden states."""
+    def hidden_states(
+        self, batch: Batch, *, cache: Cache | None = None, read: Tensor | None = None
+    ) -> Tensor:
+        """(R*T, H) last hidden states; with `read`, indices into R*T, defined at these alone."""
         model = self.transformers_model
-        hidden = model.model(
-            input_ids=batch.input_ids,
-            position_ids=axes(batch.positions),
-            use_cache=False,
-            **self._attending(batch),
-            **self.family.model_inputs(batch.images),
-        ).last_hidden_state
+        with only_rows(model, read) if read is not None else nullcontext():
+            hidden = model.model(
+                input_ids=batch.input_ids,
+                position_ids=axes(batch.positions),
+                past_key_values=cache,
+                use_cache=cache is not None,
+                **self._attending(batch),
+                **self.family.model_inputs(batch.images),
+            ).last_hidden_state
         return hidden.flatten(0, 1)
 
     def _attending(self, batch: Batch) -> dict[str, Any]:

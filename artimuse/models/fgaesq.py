@@ -18,9 +18,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import Cache
 
 from artimuse.batch import Batch, Outputs
-from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.aesthetic import AestheticModel, LastLayer
 from artimuse.models.difftoken import position_weights
 from artimuse.models.info import ModelInfo
 from artimuse.models.readouts import Reading, Readout, ScoreLinks
@@ -72,8 +73,11 @@ class FGAesQModel(AestheticModel):
         self.tokens = TokenEmbeddings(width, attend_padding=family.attend_padding)
         self.text_tower: Any = None
 
-    def forward(self, batch: Batch) -> Outputs:
+    def forward(
+        self, batch: Batch, *, cache: Cache | None = None, last_layer: LastLayer = "whole"
+    ) -> Outputs:
         """One pass over all views; a read-out's score is the mean over its image's views."""
+        del cache, last_layer  # of language
         features = self.encode(batch.images)
         index = batch.images["reading_view"], batch.images["reading_readout"]
         aspects = batch.aspect.index_select(0, index[1])

@@ -25,7 +25,7 @@ def target_losses(head: nn.Module, hidden: Tensor, targets: Tensor, *, chunk: in
     Args:
         hidden: (S,H). targets: (S) token ids. chunk: so many targets at a time.
     """
-    if type(head) is nn.Linear and not head.weight.requires_grad and head.weight.numel():
+    if isinstance(head, nn.Linear) and not head.weight.requires_grad and head.weight.numel():
         frozen: Any = _FrozenHead.apply(hidden, head.weight, head.bias, targets, chunk)
         return frozen
     parts = [

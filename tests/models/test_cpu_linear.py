@@ -1,0 +1,93 @@
+"""oneDNN's products in inference: the same numbers, and training as it was."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from artimuse.models import cpu_linear
+from artimuse.models.cpu_linear import OneDNNLinear, use_onednn
+
+ONEDNN = torch.backends.mkldnn.is_available()
+pytestmark = pytest.mark.skipif(not ONEDNN, reason="this torch has no oneDNN")
+
+
+@pytest.fixture
+def layers() -> tuple[nn.Linear, nn.Linear]:
+    """A plain layer, and its copy that is changed."""
+    plain = nn.Linear(48, 64)
+    fast = copy.deepcopy(plain)
+    use_onednn(fast)
+    assert isinstance(fast, OneDNNLinear)
+    return plain, fast
+
+
+@pytest.mark.parametrize("shape", [(1, 48), (7, 48), (8, 48), (3, 5, 48), (2, 3, 4, 48)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_are_those_of_torch(
+    layers: tuple[nn.Linear, nn.Linear], shape: tuple[int, ...], bias: bool
+) -> None:
+    plain, fast = layers
+    if not bias:
+        for layer in layers:
+            layer.register_parameter("bias", None)
+    given = torch.randn(shape)
+    with torch.inference_mode():
+        torch.testing.assert_close(fast(given), plain(given), atol=1e-5, rtol=1e-5)
+        # A transposed view, as attention hands it on.
+        view = torch.randn(48, 64).t()[:, :48]
+        torch.testing.assert_close(fast(view), plain(view), atol=1e-5, rtol=1e-5)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether oneDNN was asked, a word a product."""
+    found: list[bool] = []
+    applies = cpu_linear._applies
+    monkeypatch.setattr(cpu_linear, "_applies", lambda *a: found.append(applies(*a)) or found[-1])
+    return found
+
+
+def test_only_inference_in_float32_is_changed(
+    layers: tuple[nn.Linear, nn.Linear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, fast = layers
+    asked = counted(monkeypatch)
+    given = torch.randn(9, 48)
+    assert torch.equal(fast(given), plain(given))
+    with torch.no_grad():  # a frozen part in training
+        assert torch.equal(fast(given), plain(given))
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(fast(given), plain(given))
+    half = copy.deepcopy(fast).bfloat16()
+    with torch.inference_mode():
+        half(given.bfloat16())
+        assert asked == [False] * 4
+        fast(given)
+    assert asked[-1]
+
+
+def test_a_gradient_after_inference_is_that_of_before(layers: tuple[nn.Linear, nn.Linear]) -> None:
+    plain, fast = layers
+    given = torch.randn(9, 48)
+    with torch.inference_mode():
+        fast(given)
+    for layer in layers:
+        layer(given).square().sum().backward()
+    assert plain.weight.grad is not None
+    assert fast.weight.grad is not None
+    assert torch.equal(fast.weight.grad, plain.weight.grad)
+
+
+def test_only_plain_layers_are_changed() -> None:
+    class Quantized(nn.Linear):
+        pass
+
+    model = nn.Sequential(nn.Linear(4, 4), Quantized(4, 4), nn.LayerNorm(4))
+    names = list(model.state_dict())
+    use_onednn(model)
+    use_onednn(model)
+    assert [type(module) for module in model] == [OneDNNLinear, Quantized, nn.LayerNorm]
+    assert list(model.state_dict()) == names
