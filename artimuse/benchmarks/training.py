@@ -199,13 +199,13 @@ def _row(shape: Shape, job: Job, facts: Row, repetitions: list[Row], peak: float
         "flops_per_s": spread(achieved),
         "peak_flops_per_s": peak,
         "flops_share": None if peak is None else spread([flops / peak for flops in achieved]),
-        "head_flops_share": facts["head_flops_share"],
         "vision_flops_share": facts["vision_flops_share"],
         "vision_time_share": spread([r["vision_time_share"] for r in repetitions]),
     }
     if job.variant == "tree":
-        row["data_wait"] = spread([r["data_wait"] for r in repetitions])
-    return row
+        return row | {"data_wait": spread([r["data_wait"] for r in repetitions])}
+    # The tree's head need not be called as a module, part by part, so only of Trainer's rows it is known.
+    return row | {"head_flops_share": facts["head_flops_share"]}
 
 
 def compare(tree: Row, rows: Row, ours: Sequence[Row], theirs: Sequence[Row]) -> None:
