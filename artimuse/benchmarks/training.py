@@ -118,6 +118,7 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
         for job, (facts, repetitions) in zip(jobs, measured, strict=True)
     ]
     compare(found[0], found[1], measured[0][1], measured[1][1])
+    # Of a variant that memory was too small for there is none.
     if gradient.exists() and tree.gradient is not None and tree.gradient.exists():
         found[0]["gradient_difference"] = gradient_difference(tree.gradient, gradient)
     yield from found

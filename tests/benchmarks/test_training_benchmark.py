@@ -15,6 +15,7 @@ import torch
 from benchmarks.conftest import TINY, heard, shape_of
 from safetensors.torch import load_file, save_file
 
+from artimuse.benchmarks import job as job_module
 from artimuse.benchmarks import stock, training
 from artimuse.benchmarks.job import Job, Running, Told
 from artimuse.benchmarks.measured import gradient_difference
@@ -201,6 +202,42 @@ def test_a_variant_that_fails_says_why(tiny_job: Callable[..., Job]) -> None:
         pytest.raises(RuntimeError, match="in the middle of it"),
     ):
         running.ready()
+
+
+def _fills_memory(job: Job, link: Told) -> None:
+    raise RuntimeError("step 1, sample a") from torch.OutOfMemoryError("16 GiB")
+
+
+def test_memory_that_is_out_is_a_result(tiny_job: Callable[..., Job]) -> None:
+    told: list[dict[str, Any]] = []
+
+    class Pipe:
+        send = told.append
+
+    for run, key in ((_fills_memory, "out_of_memory"), (_fails, "error")):
+        job_module._begin(Pipe(), run, tiny_job("internvl-tiny", device="cuda"))  # type: ignore[arg-type]
+        assert [*told.pop()] == [key]
+
+
+def test_a_batch_size_that_does_not_fit_ends_the_search(
+    tiny_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(job: Job, link: Told, model: Any) -> None:
+        if job.batch > 1:
+            raise torch.OutOfMemoryError("16 GiB")
+        link.tell(rows=4, seconds=2.0)
+
+    monkeypatch.setattr(stock, "_train", train)
+    *tried, done = heard(run_search, tiny_job("internvl-tiny"))
+    assert done == {"done": True}
+    assert tried == [
+        fact
+        for variant in ("rows", "multiturn")
+        for fact in (
+            {"variant": variant, "batch": 1, "rows_per_s": 2.0},
+            {"variant": variant, "batch": 2, "out_of_memory": True},
+        )
+    ]
 
 
 def test_needs_neither_deepspeed_nor_datasets_nor_wandb() -> None:
