@@ -25,7 +25,7 @@ from artimuse.records import OVERALL, Question, Sample, ScoreLabel
 SCORE_QUESTION = (
     "Rate the overall aesthetic quality of this image on a scale from zero to one hundred."
 )
-ANSWER_WORDS = (102, 154)
+ANSWER_WORDS = (98, 148)
 QUESTIONS, QUESTION_WORDS, SHORT_ANSWER_WORDS = 19, (5, 9), (13, 26)
 FILES = 16
 """Different photographs on disk; more samples than that show them again."""

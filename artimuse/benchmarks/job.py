@@ -152,9 +152,11 @@ def _begin(pipe: Connection, run: Callable[[Job, Told], None], job: Job) -> None
     link = Link(pipe)
     try:
         run(job, link)
-    except torch.cuda.OutOfMemoryError as error:
-        link.tell(out_of_memory=str(error).splitlines()[0])
     except (EOFError, BrokenPipeError):
         pass  # nobody wants another repetition
-    except Exception:
-        link.tell(error=traceback.format_exc())
+    except Exception as error:
+        # This project's step names the samples in an error of its own.
+        if any(isinstance(e, torch.OutOfMemoryError) for e in (error, error.__cause__)):
+            link.tell(out_of_memory=str(error).splitlines()[0])
+        else:
+            link.tell(error=traceback.format_exc())

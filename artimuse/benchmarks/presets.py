@@ -128,8 +128,8 @@ _GPU = (
     ),
 )  # fmt: skip
 _CPU = (
-    Shape("internvl-cpu", "nine", _scratch("internvl", 448, (96, 4, 4), (512, 8, 8, 4))),
-    Shape("llava-cpu", "nineteen", _scratch("llava", 336, (96, 4, 4), (512, 8, 8, 4))),
+    Shape("internvl-cpu", "nine", _scratch("internvl", 448, (96, 8, 4), (512, 8, 8, 4))),
+    Shape("llava-cpu", "nineteen", _scratch("llava", 336, (128, 8, 4), (512, 8, 8, 4))),
 )
 _SMALL: Any = {"side": 56, "vision": (32, 2, 2), "language": (64, 2, 4, 2), "vocabulary": 600}
 _TINY = (

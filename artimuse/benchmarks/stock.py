@@ -89,7 +89,7 @@ def run_search(job: Job, link: Told) -> None:
             )
             try:
                 _train(shorter, told, model)
-            except torch.cuda.OutOfMemoryError:
+            except torch.OutOfMemoryError:
                 model.zero_grad()
                 torch.cuda.empty_cache()
                 link.tell(variant=variant, batch=batch, out_of_memory=True)

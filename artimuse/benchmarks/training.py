@@ -118,6 +118,7 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
         for job, (facts, repetitions) in zip(jobs, measured, strict=True)
     ]
     compare(found[0], found[1], measured[0][1], measured[1][1])
+    # Of a variant that memory was too small for there is none.
     if gradient.exists() and tree.gradient is not None and tree.gradient.exists():
         found[0]["gradient_difference"] = gradient_difference(tree.gradient, gradient)
     yield from found
@@ -199,13 +200,13 @@ def _row(shape: Shape, job: Job, facts: Row, repetitions: list[Row], peak: float
         "flops_per_s": spread(achieved),
         "peak_flops_per_s": peak,
         "flops_share": None if peak is None else spread([flops / peak for flops in achieved]),
-        "head_flops_share": facts["head_flops_share"],
         "vision_flops_share": facts["vision_flops_share"],
         "vision_time_share": spread([r["vision_time_share"] for r in repetitions]),
     }
     if job.variant == "tree":
-        row["data_wait"] = spread([r["data_wait"] for r in repetitions])
-    return row
+        return row | {"data_wait": spread([r["data_wait"] for r in repetitions])}
+    # The tree's head need not be called as a module, part by part, so only of Trainer's rows it is known.
+    return row | {"head_flops_share": facts["head_flops_share"]}
 
 
 def compare(tree: Row, rows: Row, ours: Sequence[Row], theirs: Sequence[Row]) -> None:

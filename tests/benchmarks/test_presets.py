@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -53,7 +54,7 @@ def test_a_row_of_the_cpu_preset_is_mostly_language(shape: Shape, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "image", "questions", "answer"), [("nine", 256, 9, 150), ("nineteen", 576, 19, 25)]
+    ("name", "image", "questions", "answer"), [("nine", 256, 9, 145), ("nineteen", 576, 19, 25)]
 )
 def test_the_cases_are_as_long_as_the_data_sets(
     name: str, image: int, questions: int, answer: int, tmp_path: Path
@@ -132,7 +133,10 @@ def test_attention_of_the_cpu_is_counted(heads: int) -> None:
     keys = torch.randn(1, heads, 64, 16, requires_grad=True)
     whole = 7 * 2 * 4 * 64 * 64 * 16
     counts = []
-    for options in ({}, {"attn_mask": torch.ones(64, 64).bool()}, {"is_causal": True}):
+    cases: list[dict[str, Any]] = [
+        {}, {"attn_mask": torch.ones(64, 64).bool()}, {"is_causal": True},
+    ]  # fmt: skip
+    for options in cases:
         with FlopCount() as counted:
             torch.nn.functional.scaled_dot_product_attention(
                 queries, keys, keys, enable_gqa=heads != 4, **options

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from artimuse.benchmarks import job as job_module
 from artimuse.benchmarks import stock, training
 from artimuse.benchmarks.job import Job, Running, Told
 from artimuse.benchmarks.measured import gradient_difference
@@ -33,7 +34,7 @@ from scripts.benchmark import main
 TINY_MODELS = [shape.name for shape in TINY.models]
 ROW_KEYS = {
     "case", "variant", "model", "images_per_s", "tokens_per_s", "peak_memory_mb", "flops_per_image",
-    "flops_per_s", "flops_share", "head_flops_share", "vision_flops_share", "vision_time_share",
+    "flops_per_s", "flops_share", "vision_flops_share", "vision_time_share",
 }  # fmt: skip
 
 
@@ -52,9 +53,9 @@ def test_gradients_of_the_tree_and_of_trainer_s_rows_are_equal(
     assert any(g.any() for key, g in gradient.items() if "readout" in key) == ("llava" not in name)
     for first, repetition in (told, rows):
         assert first["flops"] > 0
-        assert 0 < first["head_flops_share"] < 1
         assert 0 < first["vision_flops_share"] < 1
         assert repetition["images"] == TINY.steps * TINY.images
+    assert 0 < rows[0]["head_flops_share"] < 1
     # The same answers are supervised.
     assert told[1]["tokens"] == rows[1]["tokens"]
     assert 0 <= told[1]["data_wait"] <= 1
@@ -152,7 +153,7 @@ def test_a_row_says_what_was_measured(tiny_job: Callable[..., Job]) -> None:
         "memory_ratio",
         "data_wait",
     }
-    assert rows.keys() >= ROW_KEYS | {"batch"}
+    assert rows.keys() >= ROW_KEYS | {"batch", "head_flops_share"}
     assert tree["images_per_s"] == {"median": 1.0, "low": 0.5, "high": 2.0}
     assert tree["tokens_per_s"]["median"] == 50
     assert tree["flops_per_image"] == 2e9
@@ -201,6 +202,42 @@ def test_a_variant_that_fails_says_why(tiny_job: Callable[..., Job]) -> None:
         pytest.raises(RuntimeError, match="in the middle of it"),
     ):
         running.ready()
+
+
+def _fills_memory(job: Job, link: Told) -> None:
+    raise RuntimeError("step 1, sample a") from torch.OutOfMemoryError("16 GiB")
+
+
+def test_memory_that_is_out_is_a_result(tiny_job: Callable[..., Job]) -> None:
+    told: list[dict[str, Any]] = []
+
+    class Pipe:
+        send = told.append
+
+    for run, key in ((_fills_memory, "out_of_memory"), (_fails, "error")):
+        job_module._begin(Pipe(), run, tiny_job("internvl-tiny", device="cuda"))  # type: ignore[arg-type]
+        assert [*told.pop()] == [key]
+
+
+def test_a_batch_size_that_does_not_fit_ends_the_search(
+    tiny_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(job: Job, link: Told, model: Any) -> None:
+        if job.batch > 1:
+            raise torch.OutOfMemoryError("16 GiB")
+        link.tell(rows=4, seconds=2.0)
+
+    monkeypatch.setattr(stock, "_train", train)
+    *tried, done = heard(run_search, tiny_job("internvl-tiny"))
+    assert done == {"done": True}
+    assert tried == [
+        fact
+        for variant in ("rows", "multiturn")
+        for fact in (
+            {"variant": variant, "batch": 1, "rows_per_s": 2.0},
+            {"variant": variant, "batch": 2, "out_of_memory": True},
+        )
+    ]
 
 
 def test_needs_neither_deepspeed_nor_datasets_nor_wandb() -> None:
