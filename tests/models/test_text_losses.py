@@ -97,5 +97,7 @@ def test_never_more_logits_at_once_than_asked_for(monkeypatch: pytest.MonkeyPatc
         F, "log_softmax", lambda logits, dim: (seen.append(len(logits)), real(logits, dim=dim))[1]
     )
     head = nn.Linear(6, 23).requires_grad_(False)
-    target_losses(head, torch.randn(10, 6, requires_grad=True), torch.zeros(10, dtype=int), chunk=4)
+    target_losses(
+        head, torch.randn(10, 6, requires_grad=True), torch.zeros(10, dtype=torch.int64), chunk=4
+    )
     assert seen == [4, 4, 2]

@@ -27,6 +27,7 @@ class Words:
     """A family whose tokens are words: `ask`, an image token per pixel of width, `about`, the question."""
 
     name = "words"
+    end_of_turn_id = -1
 
     def __init__(self) -> None:
         self.words: list[str] = []
