@@ -12,6 +12,7 @@ that is given as a tensor is computed in full.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Self
@@ -69,11 +70,23 @@ _ATTENTION = [
 ]  # fmt: skip
 
 
+def _linear(left: Any, right: Any, *_: Any, **__: Any) -> int:
+    """Of oneDNN's linear layer: (..., in) by (out, in)."""
+    return 2 * math.prod(left) * right[0]
+
+
+def _formulas() -> dict[Any, Callable[..., int]]:
+    found = {op: _attention(op) for op in _ATTENTION}
+    if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        found[torch.ops.mkldnn._linear_pointwise] = _linear
+    return found
+
+
 class FlopCount(FlopCounterMode):
     """Counts what is computed inside it, forward and backward, also by module."""
 
     def __init__(self) -> None:
-        super().__init__(display=False, custom_mapping={op: _attention(op) for op in _ATTENTION})
+        super().__init__(display=False, custom_mapping=_formulas())
 
     def __enter__(self) -> Self:
         super().__enter__()

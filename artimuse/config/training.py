@@ -49,6 +49,9 @@ class TrainConfig(Section):
     tree_attention: bool = True
     """On CPUs: attention by the structure of the trees, which leaves out what a dense mask throws away. Equal
     but for rounding. On a GPU the mask is dense in any case."""
+    onednn: bool = True
+    """On CPUs in float32: matrix products by oneDNN and not by MKL, which on an AMD EPYC takes twice as long.
+    ZeRO-3 leaves it out."""
     activation_checkpointing: bool = False
     """Keep every layer's input alone, and compute the layer again in the backward pass: less memory, about a
     third more work, the same gradients."""

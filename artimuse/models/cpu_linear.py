@@ -1,17 +1,20 @@
-"""Float32 matrix products of inference on a CPU by oneDNN, in place of the BLAS that torch was built with.
+"""Float32 matrix products on a CPU by oneDNN, in place of the BLAS that torch was built with.
 
-    use_onednn(model)          # its linear layers, under torch.inference_mode()
+    use_onednn(model)                     # its linear layers, under torch.inference_mode()
+    use_onednn(model, trained=True)       # and while it is trained, forward and backward
 
-The packages of torch for x86 carry MKL, which leaves the wide vectors of other makers' processors unused: on an
-AMD EPYC with AVX-512 the products of a language model took MKL 2.2 times as long as oneDNN, which the same
-packages carry too. torch asks it for half precision only. The sums are added up in another order, so results
-differ in the last bits of float32.
+The packages of torch for x86 carry MKL, which leaves processors of other makers their wide vectors unused: on
+an AMD EPYC with AVX-512 the products of a language model took MKL 2.2 times as long as oneDNN, which the same
+packages carry too. torch asks it for half precision only. The sums are added up in another order, so that
+results differ in the last bits of float32.
 
-Training is left as it is, no-gradient parts included: its numbers must not depend on whether a model has been
+Whether training does so is said once, by its settings: its numbers must not depend on whether a model has been
 asked for a score in between.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,16 +27,29 @@ FEWEST_ROWS = 8
 class OneDNNLinear(nn.Linear):
     """nn.Linear; see above."""
 
+    trained = False
+
     def forward(self, input: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
-        if not _applies(input, self.weight):
+        if not _applies(input, self.weight, trained=self.trained):
             return F.linear(input, self.weight, self.bias)
-        # What torch.compile calls for a linear layer; there is no public name for it.
-        return torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, "none", [], "")
+        if torch.is_inference_mode_enabled():
+            return product(input, self.weight, self.bias)
+        traced: Any = _Traced.apply(input, self.weight, self.bias)
+        return traced
 
 
-def use_onednn(model: nn.Module) -> None:
-    """Turn the plain linear layers of a model into `OneDNNLinear`, where this torch has what they need."""
+def by_onednn(layer: nn.Module, given: Tensor) -> bool:
+    """Whether a layer would multiply so, for who takes its product apart."""
+    return isinstance(layer, OneDNNLinear) and _applies(given, layer.weight, trained=layer.trained)
+
+
+def use_onednn(model: nn.Module, *, trained: bool | None = None) -> None:
+    """Turn the plain linear layers of a model into `OneDNNLinear`, where this torch has what they need.
+
+    Args:
+        trained: whether they multiply so in training too; None leaves that as it is, which is no at first.
+    """
     if not torch.backends.mkldnn.is_available() or not hasattr(
         torch.ops.mkldnn, "_linear_pointwise"
     ):
@@ -41,13 +57,46 @@ def use_onednn(model: nn.Module) -> None:
     for module in model.modules():
         if type(module) is nn.Linear:
             module.__class__ = OneDNNLinear
+        if trained is not None and isinstance(module, OneDNNLinear):
+            module.trained = trained
 
 
-def _applies(given: Tensor, weight: Tensor) -> bool:
+def _applies(given: Tensor, weight: Tensor, *, trained: bool) -> bool:
     return (
-        torch.is_inference_mode_enabled()
+        (trained or torch.is_inference_mode_enabled())
         and given.device.type == "cpu"
         and given.dtype == weight.dtype == torch.float32
         and given.numel() >= FEWEST_ROWS * given.shape[-1]
         and not torch.is_autocast_enabled("cpu")
     )
+
+
+def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """left @ right.T + bias; views are read as they lie."""
+    # What torch.compile calls for a linear layer; there is no public name for it.
+    return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+
+
+class _Traced(torch.autograd.Function):
+    """The three products of a linear layer: its output, and the gradients of its input and its weight."""
+
+    @staticmethod
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, given: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        needed = ctx.needs_input_grad
+        ctx.save_for_backward(given if needed[1] else None, weight if needed[0] else None)
+        return product(given, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        given, weight = ctx.saved_tensors
+        rows = gradient.flatten(0, -2)
+        of_given = of_weight = of_bias = None
+        if weight is not None:
+            of_given = product(gradient, weight.t())
+        if given is not None:
+            of_weight = product(rows.t(), given.flatten(0, -2).t())
+        if ctx.needs_input_grad[2]:
+            of_bias = rows.sum(0)
+        return of_given, of_weight, of_bias

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from artimuse.models.cpu_linear import by_onednn, product
+
 
 def target_losses(head: nn.Module, hidden: Tensor, targets: Tensor, *, chunk: int) -> Tensor:
     """-log softmax(head(hidden))[target] of each target, computed in float32.
@@ -26,7 +28,8 @@ def target_losses(head: nn.Module, hidden: Tensor, targets: Tensor, *, chunk: in
         hidden: (S,H). targets: (S) token ids. chunk: so many targets at a time.
     """
     if isinstance(head, nn.Linear) and not head.weight.requires_grad and head.weight.numel():
-        frozen: Any = _FrozenHead.apply(hidden, head.weight, head.bias, targets, chunk)
+        fast = by_onednn(head, hidden)
+        frozen: Any = _FrozenHead.apply(hidden, head.weight, head.bias, targets, chunk, fast)
         return frozen
     parts = [
         checkpoint(_losses, head, some, of, use_reentrant=False, preserve_rng_state=False)
@@ -45,24 +48,27 @@ class _FrozenHead(torch.autograd.Function):
 
     @staticmethod
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, chunk: int
-    ) -> Tensor:
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, chunk: int,
+        fast: bool,
+    ) -> Tensor:  # fmt: skip
         losses = hidden.new_empty(len(hidden), dtype=torch.float32)
         slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         for start in range(0, len(hidden), chunk):
             part = slice(start, start + chunk)
-            raw = F.linear(hidden[part], weight, bias)  # of autocast's type, where it is on
+            # Of autocast's type, where it is on.
+            raw = (product if fast else F.linear)(hidden[part], weight, bias)
             logits = F.log_softmax(raw.float(), dim=-1)
             chosen = targets[part, None]
             losses[part] = -logits.gather(1, chosen)[:, 0]
             if slopes is not None:
                 logits.exp_()
                 logits.scatter_add_(1, chosen, logits.new_full(chosen.shape, -1.0))
-                slopes[part] = logits.to(raw.dtype) @ weight.to(raw.dtype)
+                slope, columns = logits.to(raw.dtype), weight.to(raw.dtype)
+                slopes[part] = product(slope, columns.t()) if fast else slope @ columns
         ctx.save_for_backward(slopes)
         return losses
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         (slopes,) = ctx.saved_tensors
-        return slopes * gradient[:, None].to(slopes.dtype), None, None, None, None
+        return slopes * gradient[:, None].to(slopes.dtype), *[None] * 5

@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from accelerate.utils import DeepSpeedPlugin, is_deepspeed_available
 
 from artimuse.config import Config, ConfigError, TrainConfig
+from artimuse.models.cpu_linear import use_onednn
 
 STAGES = (2, 3)
 
@@ -140,6 +141,8 @@ def fit_model(model: Any, accelerator: Accelerator) -> None:
         )
     # A head in shards is put together by all processes at every call: all have to call it as often.
     model.text_chunk = None
+    # Weights are looked up in the backward pass by torch's own linear function alone.
+    use_onednn(model, trained=False)
 
 
 def _settings(config: TrainConfig, stage: int) -> dict[str, Any]:

@@ -46,7 +46,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether oneDNN was asked, a word a product."""
     found: list[bool] = []
     applies = cpu_linear._applies
-    monkeypatch.setattr(cpu_linear, "_applies", lambda *a: found.append(applies(*a)) or found[-1])
+    monkeypatch.setattr(
+        cpu_linear, "_applies", lambda *a, **b: found.append(applies(*a, **b)) or found[-1]
+    )
     return found
 
 
@@ -79,6 +81,37 @@ def test_a_gradient_after_inference_is_that_of_before(layers: tuple[nn.Linear, n
     assert plain.weight.grad is not None
     assert fast.weight.grad is not None
     assert torch.equal(fast.weight.grad, plain.weight.grad)
+
+
+@pytest.mark.parametrize("shape", [(1, 48), (9, 48), (3, 5, 48)])
+@pytest.mark.parametrize("frozen", ["nothing", "weight", "input"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_gradients_of_training_are_those_of_torch(
+    layers: tuple[nn.Linear, nn.Linear], shape: tuple[int, ...], frozen: str, bias: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    asked = counted(monkeypatch)
+    use_onednn(layers[1], trained=True)
+    given, slope = torch.randn(shape), torch.randn(*shape[:-1], 64)
+    found: list[list[torch.Tensor]] = []
+    for layer in layers:
+        if not bias:
+            layer.register_parameter("bias", None)
+        if frozen == "weight":
+            layer.requires_grad_(False)
+        leaf = given.clone().requires_grad_(frozen != "input")
+        out = layer(leaf)
+        out.backward(slope)
+        grads = [leaf.grad, layer.weight.grad, None if layer.bias is None else layer.bias.grad]
+        found.append([out.detach(), *(g for g in grads if g is not None)])
+    assert asked[-1] == (given.numel() >= 8 * 48)
+    assert len(found[0]) == {"nothing": 3, "weight": 2, "input": 2}[frozen] + (
+        bias and frozen != "weight"
+    )
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, atol=2e-5, rtol=1e-5)
+    use_onednn(layers[1])
+    assert layers[1].trained, "asking for inference alone leaves training as it is"
 
 
 def test_only_plain_layers_are_changed() -> None:

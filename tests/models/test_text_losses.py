@@ -13,6 +13,7 @@ from artimuse.batch import Counts
 from artimuse.config import ObjectiveConfig
 from artimuse.data.collate import Item
 from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.cpu_linear import use_onednn
 from artimuse.models.text_losses import target_losses
 from artimuse.objectives.joint import Objective
 from artimuse.records import Sample
@@ -20,13 +21,15 @@ from conftest import make_collator
 
 
 @pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("targets", "chunk"), [(10, 4), (8, 4), (3, 100), (0, 4)])
 def test_losses_and_gradients_equal_those_of_all_logits(
-    trained: bool, bias: bool, targets: int, chunk: int
+    trained: bool, fast: bool, bias: bool, targets: int, chunk: int
 ) -> None:
     torch.manual_seed(0)
     head = nn.Linear(6, 23, bias=bias).requires_grad_(trained)
+    use_onednn(head, trained=fast)
     chosen = torch.randint(23, (targets,))
     weights = torch.rand(targets)
     found: list[list[torch.Tensor]] = []

@@ -96,7 +96,9 @@ def test_a_model_without_language_is_not_cut() -> None:
     with pytest.raises(ConfigError, match="a fgaesq model does not work under ZeRO-3"):
         zero.fit_model(seen, place(3))
     # The head is called as often in every process.
-    spoken = SimpleNamespace(family=SimpleNamespace(name="llava", language=True), text_chunk=4)
+    spoken = SimpleNamespace(
+        family=SimpleNamespace(name="llava", language=True), text_chunk=4, modules=list
+    )
     zero.fit_model(spoken, place(3))
     assert spoken.text_chunk is None
 
