@@ -78,7 +78,7 @@ def assess(
         except DataError as error:
             yield Broken(one.image, reason_of(one.image, error))
             continue
-        yield Assessed(one.image, _scores_of(one) | texts, cut)
+        yield Assessed(one.image, score_fields(one) | texts, cut)
 
 
 def _scores(scorer: Scorer, images: Sequence[Path]) -> Iterator[Scored | Broken]:
@@ -87,7 +87,8 @@ def _scores(scorer: Scorer, images: Sequence[Path]) -> Iterator[Scored | Broken]
     return (Scored(image, {}, {}) for image in images)
 
 
-def _scores_of(one: Scored) -> dict[str, Any]:
+def score_fields(one: Scored) -> dict[str, Any]:
+    """What a row says of an image's scores; the first aspect's is `score`."""
     row: dict[str, Any] = {
         "image": str(one.image),
         "score": next(iter(one.scores.values()), None),

@@ -111,7 +111,7 @@ class Scorer:
     @property
     def compares(self) -> bool:
         """Whether the model scores an image as seen beside a partner (FGAesQ's DiffToken)."""
-        return not self.model.family.language and self.model.family.compares
+        return compares(self.model)
 
     def score_pairs(
         self, samples: Sequence[Sample], pairs: Sequence[Pair]
@@ -172,6 +172,11 @@ class Scorer:
                 tuple(odds),
             )
             read = until
+
+
+def compares(model: AestheticModel) -> bool:
+    """Whether a model scores an image as seen beside a partner (FGAesQ's DiffToken)."""
+    return not model.family.language and model.family.compares
 
 
 def _spreads(outputs: Outputs) -> list[float | None]:
