@@ -4,6 +4,8 @@
     python scripts/score.py --model runs/quickstart/model a.jpg b.jpg --output scores.csv --describe
     python scripts/score.py --model M photos/ --output answers.jsonl --questions questions.txt
     python scripts/score.py --model M photos/ --series time --output bursts.jsonl --sheet bursts.html
+    python scripts/score.py --server http://127.0.0.1:8000 --serving exported/serving.json --model exported \\
+        photos/ --output served.jsonl
 
 A row per image, written as soon as it is done. The same command goes on where it was stopped: images that
 OUTPUT has already are skipped. OUTPUT.meta.json says how the rows were made (scale, read-out, model, prompts);
@@ -26,11 +28,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artimuse.inference.asked import MAX_NEW_TOKENS, Asked, read_questions
+from artimuse.inference.asked import Asked, read_questions
 from artimuse.inference.burst_file import open_burst_file
-from artimuse.inference.bursts import GAP_S, by_folder, by_time
+from artimuse.inference.bursts import by_folder, by_time
 from artimuse.inference.contact_sheet import check_sheet, write_sheet
 from artimuse.inference.progress import Progress
+from artimuse.inference.score_arguments import score_arguments
 from artimuse.inference.score_file import ScoreFile, check_output, find_images
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ BROKEN, WRONG_CALL, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = _arguments(argv)
+    args = score_arguments(argv, description=__doc__ or "")
     try:
         check_output(args.output)
         if args.sheet:
@@ -50,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         images = find_images(args.images)
         if args.series:
             return rank(args, images)
+        if args.server:
+            return ask_server(args, images)
         questions = read_questions(args.questions) if args.questions else ()
         return score(args, images, Asked(args.describe, questions, args.max_new_tokens))
     except (ValueError, OSError) as error:
@@ -108,6 +113,27 @@ def rank(args: argparse.Namespace, images: Sequence[Path]) -> int:
     return status
 
 
+def ask_server(args: argparse.Namespace, images: Sequence[Path]) -> int:
+    """The scores that another engine gives, for a model that was exported to it."""
+    from artimuse.inference.serving.client import LIMIT, ServedModel, load_record
+    from artimuse.inference.serving.rows import describe_served, served_fields, served_rows
+
+    served = ServedModel(
+        load_record(args.serving), args.server, args.model, top_logprobs=args.top_logprobs,
+        limit=LIMIT if args.max_width is None else args.max_width,
+    )  # fmt: skip
+    meta = describe_served(served, args.serving)
+    with closing(ScoreFile(args.output, served_fields(served.aspects), meta)) as output:
+        waiting = [image for image in images if str(image) not in output.done]
+        progress = Progress(len(images), skipped=len(images) - len(waiting))
+        status = _write(served_rows(served, waiting, at_once=args.batch_images), output, progress)
+    print(
+        f"{progress.summary()} scale=0-100 read_out={served.record['readout']} model={args.model} "
+        f"server={served.url} output={args.output}"
+    )
+    return status
+
+
 def _load(args: argparse.Namespace) -> tuple[AestheticModel, Path]:
     from artimuse.inference.device import pick_device, pick_dtype
     from artimuse.models.base import model_folder
@@ -145,68 +171,6 @@ def _write(
         progress.say("interrupted: the same command goes on from here")
         return INTERRUPTED
     return BROKEN if progress.not_scored else 0
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
-    parser.add_argument("--model", required=True, help="a model folder, or a hub id of one")
-    parser.add_argument(
-        "--output", required=True, type=Path, help="a .jsonl or .csv file, new or to go on with"
-    )
-    parser.add_argument(
-        "--series",
-        choices=["folder", "time"],
-        help="rank the shots of each folder, or of each burst",
-    )
-    parser.add_argument(
-        "--gap", type=_seconds, metavar="SECONDS",
-        help=f"with --series time: a longer pause begins a new series (default {GAP_S:g})",
-    )  # fmt: skip
-    parser.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="with --series: a page with the pictures (.html)"
-    )
-    parser.add_argument("--describe", action="store_true", help="write the eight critiques too")
-    parser.add_argument("--questions", type=Path, metavar="FILE", help="a question a line")
-    parser.add_argument(
-        "--max-new-tokens", type=_positive, default=MAX_NEW_TOKENS, metavar="N",
-        help=f"of a text; longer ones are cut off and counted (default {MAX_NEW_TOKENS})",
-    )  # fmt: skip
-    parser.add_argument(
-        "--batch-images", type=_positive, default=32, metavar="N",
-        help="images in one forward pass (default 32)",
-    )  # fmt: skip
-    parser.add_argument("--device", help="cpu, cuda:0, ... (default: CUDA where there is one)")
-    parser.add_argument(
-        "--dtype", choices=["float32", "bfloat16", "float16"], default="float32",
-        help="of the base's weights (default float32)",
-    )  # fmt: skip
-    # Images may stand before, between and after the options.
-    args = parser.parse_intermixed_args(argv)
-    if args.series and (args.describe or args.questions):
-        parser.error("--series: rows of series have no texts; call it without --series for them")
-    if args.sheet and not args.series:
-        parser.error("--sheet: a page of ranked series: say how they are made, with --series")
-    if args.gap is not None and args.series != "time":
-        parser.error("--gap: of capture times: expected --series time with it")
-    args.gap = GAP_S if args.gap is None else args.gap
-    return args
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
-    return number
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected at least 0 seconds, found {text}")
-    return seconds
 
 
 if __name__ == "__main__":

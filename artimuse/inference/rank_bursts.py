@@ -40,8 +40,8 @@ def check_ranks(info: ModelInfo) -> None:
     """Raise ValueError for a model without a read-out: it has no scores to order images by."""
     if info.readout is None:
         raise ValueError(
-            "this model has no score read-out, so it cannot rank: expected one that scores (without --series it "
-            "answers questions)"
+            "this model has no score read-out, so it cannot rank: expected one that scores (without --series "
+            "it answers questions)"
         )
 
 

@@ -135,7 +135,7 @@ def _head(
     told = " · ".join(f"{name} {value}" for name, value in sheet.facts.items())
     explained = (
         "The best shot of a series stands first, in green. A percentage is the model's probability that a shot "
-        "is better than the one after it; 50 % is a toss-up. "
+        "is better than the one after it; 50% is a toss-up. "
         + (f"In {close:,} series the best is ahead by less than {CLOSE:.0%}: look at those yourself." if close
            else "")
     )  # fmt: skip
@@ -227,7 +227,7 @@ def _sure(probability: float) -> Html:
         class_="meter",
         aria_hidden="true",
     )
-    return tag("span", f"{probability:.0%} better than the next", bar, class_="sure")
+    return tag("span", f"better than the next: {probability:.0%}", bar, class_="sure")
 
 
 def _close(shots: Sequence[Shot]) -> bool:
