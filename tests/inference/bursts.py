@@ -36,7 +36,9 @@ def exif(
 def write_shot(path: Path, block: Image.Exif | None = None, *, grey: int = 128) -> Path:
     """A plain small picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (64, 48), (grey, grey, grey)).save(path, exif=block or Image.Exif())
+    picture = Image.new("RGB", (64, 48), (grey, grey, grey))
+    # As bytes: PIL takes a block without a tag outside of its Exif part for none.
+    picture.save(path, exif=(Image.Exif() if block is None else block).tobytes())
     return path
 
 
@@ -52,6 +54,6 @@ def write_bursts(folder: Path, lengths: Sequence[int], *, seed: int = 0) -> list
             number += 1
             at = START + timedelta(minutes=burst, seconds=0.25 * shot)
             path = folder / f"IMG_{number:04}.jpg"
-            paint(scene).save(path, quality=92, exif=exif(at, camera="One"))
+            paint(scene).save(path, quality=92, exif=exif(at, camera="One").tobytes())
             written[-1].append(path)
     return written

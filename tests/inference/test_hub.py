@@ -127,6 +127,8 @@ def test_offline_mode_and_a_name_that_is_none_are_refused(
 def usual_hub(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHub:
     """The hub that is asked where none is named, and an empty cache."""
     monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+    place = f"{hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", place)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     return hub
 

@@ -101,7 +101,11 @@ def test_stopped_anywhere_it_ends_as_if_it_had_not_been(
     called = rank(model, output, "--sheet", "cut.html")
     assert called.status == 0, called.err
     assert "scored=3 not_scored=0 skipped=3" in called.out
-    assert Path(output).read_bytes() == Path(f"whole.{suffix}").read_bytes()
+    for one, other in zip(rows(output), rows(f"whole.{suffix}"), strict=True):
+        for name in ("image", "series", "place", "shots", "scored", "captured"):
+            assert one[name] == other[name]
+        # Of other batches, so not to the last bit.
+        assert float(one["score"]) == pytest.approx(float(other["score"]), abs=1e-3)
     before = Path(output).read_bytes()
     called = rank(model, output)
     assert "scored=0 not_scored=0 skipped=6" in called.out
@@ -200,13 +204,12 @@ def test_a_model_that_only_answers_cannot_rank(
 
 
 LOOK = """<!doctype html><iframe id="f" src="sheet.html" width="WIDTH" height="2000"></iframe><script>
-addEventListener("load", async () => {
+addEventListener("load", () => {
   const page = document.getElementById("f").contentDocument;
   const pictures = [...page.images];
-  await Promise.all(pictures.map(p => p.decode().catch(() => null)));
   const small = [...page.querySelectorAll("a")].filter(a => a.getBoundingClientRect().height < 24);
   document.title = JSON.stringify({
-    pictures: pictures.filter(p => p.naturalWidth > 0).length,
+    pictures: pictures.filter(p => p.complete && p.naturalWidth > 0).length,
     series: page.querySelectorAll("section[id]").length,
     best: page.querySelectorAll(".shot.best").length,
     wide: page.documentElement.scrollWidth, small: small.length,
@@ -216,13 +219,11 @@ addEventListener("load", async () => {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [390, 1440])
 def test_200_photographs_in_40_bursts_open_in_a_browser_without_a_server(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    known = ("chromium", "chromium-browser", "google-chrome")
+    browser = next(filter(None, map(shutil.which, known)), None)
     if browser is None:
         pytest.skip("no Chromium on this machine")
     monkeypatch.chdir(tmp_path)
@@ -231,14 +232,15 @@ def test_200_photographs_in_40_bursts_open_in_a_browser_without_a_server(
     assert called.status == 0, called.err
     assert "series=40 single=0" in called.out
     shutil.rmtree("photos")  # the page needs none of it
-    Path("look.html").write_text(LOOK.replace("WIDTH", str(width)), encoding="utf-8")
-    shown = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/browser",
-         "--allow-file-access-from-files", "--virtual-time-budget=60000", "--dump-dom",
-         f"file://{tmp_path}/look.html"],
-        capture_output=True, text=True, timeout=110, check=True,
-    )  # fmt: skip
-    found = json.loads(shown.stdout.partition("<title>")[2].partition("</title>")[0])
-    assert (found["pictures"], found["series"], found["best"]) == (200, 40, 40)
-    assert found["wide"] <= width, "the page is wider than the window"
-    assert found["small"] == 0, "a link that no finger meets"
+    for width in (390, 1440):
+        Path("look.html").write_text(LOOK.replace("WIDTH", str(width)), encoding="utf-8")
+        shown = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+             f"--user-data-dir={tmp_path}/browser", "--allow-file-access-from-files",
+             "--virtual-time-budget=60000", f"file://{tmp_path}/look.html"],
+            capture_output=True, text=True, timeout=110, check=True,
+        )  # fmt: skip
+        found = json.loads(shown.stdout.partition("<title>")[2].partition("</title>")[0])
+        assert (found["pictures"], found["series"], found["best"]) == (200, 40, 40)
+        assert found["wide"] <= width, "the page is wider than the window"
+        assert found["small"] == 0, "a link that no finger meets"
