@@ -39,6 +39,7 @@ class FakeServer:
         self.status = 200
         self.requests: list[dict[str, Any]] = []
         self.prompts: list[list[int]] = []
+        self.images: list[Image.Image] = []
         self.authorization: list[str | None] = []
         self._lock = threading.Lock()
         fake = self
@@ -103,6 +104,7 @@ class FakeServer:
                     images.append(Image.open(io.BytesIO(base64.b64decode(data))))
                     message["content"][number] = {"type": "image"}
         (image,) = images
+        self.images.append(image)
         text = self.tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, chat_template=request.get("chat_template"),
         )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import math
 import re
@@ -14,8 +16,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inference.serving import FakeServer
+from PIL import Image
 
-from artimuse.config import ModelConfig, ReadoutConfig
+from artimuse.config import ImagesConfig, ModelConfig, ReadoutConfig
+from artimuse.data.images import read_image
 from artimuse.inference.export import export_model
 from artimuse.inference.scorer import Scorer
 from artimuse.inference.serving.client import (
@@ -26,6 +30,7 @@ from artimuse.inference.serving.client import (
     load_record,
 )
 from artimuse.inference.serving.expectation import expectation
+from artimuse.inference.serving.images import data_uri
 from artimuse.models.build import build_model
 from artimuse.models.folder import load_model, save_model
 from artimuse.prompts import LEVELS, SCORE_TOKENS
@@ -98,10 +103,40 @@ def test_of_every_family(
 ) -> None:
     folder = export_words(tmp_path, texts, "levels", family, prompt="plain")
     image = draw_image("a")
-    (expected,) = Scorer(load_model(folder), device="cpu").score_images([image])
+    model = load_model(folder)
+    (expected,) = Scorer(model, device="cpu").score_images([image])
     with FakeServer(folder) as server:
         server.restrict = True
         agrees(client(server, folder).score(image)["overall"], expected["overall"])
+    assert_sized(server.images[0], image, model.family)
+
+
+@pytest.mark.parametrize(
+    ("family", "fit"),
+    [("internvl", "pad"), ("llava", "crop"), ("llava", "pad"), ("qwen2_5_vl", "squash")],
+)
+def test_an_image_is_sent_as_the_model_sees_it(
+    family: str, fit: Any, texts: list[str], draw_image: Callable[[str], Path]
+) -> None:
+    """Upright, at the model's own size and without loss: a server has nothing to resize."""
+    scratch = TINY.model_copy(update={"family": family, "vision_layers": 2})
+    config = ModelConfig(scratch=scratch, images=ImagesConfig(fit=fit))
+    seen_by = build_model(config, texts=texts, seed=0).family
+    path = draw_image("a")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(path).save(path.with_suffix(".png"), exif=exif)
+    for image in (path, path.with_suffix(".png")):
+        uri = data_uri(read_image(image), seen_by.preprocessing())
+        sent = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        assert_sized(sent, image, seen_by)
+
+
+def assert_sized(sent: Image.Image, image: Path, family: Any) -> None:
+    own, again = family.pixels(read_image(image)), family.pixels(sent)
+    own, again = (getattr(pixels, "values", pixels) for pixels in (own, again))
+    assert torch.equal(own, again)
+    assert sent.width * sent.height * 3 == own.numel(), "the model would resize it"
 
 
 def test_a_prompt_that_the_template_does_not_write_brings_a_template(
