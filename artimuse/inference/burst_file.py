@@ -57,7 +57,8 @@ def open_burst_file(
     asked = {str(image) for burst in bursts for image in burst.images}
 
     def stale(row: Mapping[str, Any]) -> bool:
-        return row["series"] not in whole and (row["series"] in now or row["image"] in asked)
+        name = row["series"]
+        return name not in whole and (name in now or not asked.isdisjoint(there[name]))
 
     removed = sum(stale(row) for _, row in rows)
     if not removed:

@@ -8,7 +8,6 @@ Every image is in exactly one series; an image whose capture time is unknown is 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,18 +115,13 @@ def _cut(shots: Sequence[tuple[datetime, Path]], gap: timedelta) -> list[list[Pa
 
 
 def _named(series: Sequence[Sequence[Path]], found: dict[Path, Capture | None]) -> list[Burst]:
-    """Named by the time of the first shot; of several that began in one second, the later ones by number."""
-    seen: Counter[str] = Counter()
+    """Named by the time and the file of the first shot, as several cameras may begin in one second."""
     bursts: list[Burst] = []
     for held in series:
-        first = found[held[0]]
-        if first is None:
+        times = [taken.at for image in held if (taken := found[image]) is not None]
+        if times:
+            name = f"{times[0]:%Y-%m-%d %H:%M:%S} {held[0]}"
+            bursts.append(Burst(name, tuple(held), tuple(at.isoformat() for at in times)))
+        else:
             bursts.append(Burst(str(held[0]), tuple(held), (None,)))
-            continue
-        name = f"{first.at:%Y-%m-%d %H:%M:%S}"
-        seen[name] += 1
-        if seen[name] > 1:
-            name += f" ({seen[name]})"
-        times = tuple(taken.at.isoformat() for image in held if (taken := found[image]) is not None)
-        bursts.append(Burst(name, tuple(held), times))
     return bursts

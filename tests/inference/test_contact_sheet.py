@@ -39,6 +39,7 @@ def test_best_first_with_neighbours_and_counts(tmp_path: Path) -> None:
         "shot best", "shot", "shot best", "shot", "shot",
     ]  # fmt: skip
     assert page.count('class="chip warning"') == 1
+    assert "<h2>2026-05-01 12:00:00</h2>" in page
 
 
 def test_every_link_leads_to_a_section(tmp_path: Path) -> None:

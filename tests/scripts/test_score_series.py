@@ -135,11 +135,17 @@ def test_a_series_that_changed_is_ranked_anew(
     found = places(output)
     assert sorted(found[str(path)] for path in [*photos[0], new]) == [1, 2, 3, 4]
     assert sorted(found[str(path)] for path in photos[1]) == [1, 2]
-    # What is asked no more keeps its row.
+    # What is asked no more keeps its row, unless its series is.
     assert found[str(photos[2][0])] == 1
     fresh = f"fresh.{suffix}"
     rank(model, fresh)
     assert places(fresh) == {k: v for k, v in found.items() if k != str(photos[2][0])}
+    photos[0][0].unlink()  # by whose name the series was called
+    called = rank(model, output)
+    assert "4 rows of series that are not as they were are ranked again" in called.err
+    found = places(output)
+    assert str(photos[0][0]) not in found
+    assert sorted(found[str(path)] for path in [*photos[0][1:], new]) == [1, 2, 3]
 
 
 def test_another_gap_or_model_is_another_file(model: Path, photos: list[list[Path]]) -> None:

@@ -110,10 +110,15 @@ def _titles(ranked: Sequence[Sequence[Shot]]) -> list[str]:
     folders = [held[0].series for held in ranked if held[0].captured is None]
     above = os.path.commonpath([os.path.dirname(folder) for folder in folders]) if folders else ""
     return [
-        held[0].series if held[0].captured is not None
+        _first_time(held) if held[0].captured is not None
         else os.path.relpath(held[0].series, above or None)
         for held in ranked
     ]  # fmt: skip
+
+
+def _first_time(shots: Sequence[Shot]) -> str:
+    """2026-05-01 12:00:03, of the first shot."""
+    return min(shot.captured for shot in shots if shot.captured is not None)[:19].replace("T", " ")
 
 
 def _head(
