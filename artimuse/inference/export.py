@@ -22,7 +22,7 @@ import torch
 from peft import PeftModel
 from torch import nn
 
-from artimuse.inference.serving import SERVING_FILE
+from artimuse.inference.serving import SERVING_FILE, TEMPLATE_FILE
 from artimuse.inference.serving.record import NotServable, serving_record
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder, model_folder
@@ -155,6 +155,8 @@ def _write(
     if serving is not None:
         text = json.dumps(serving, indent=2, ensure_ascii=False)
         (temporary / SERVING_FILE).write_text(text + "\n", encoding="utf-8")
+        if serving["chat_template"] is not None:
+            (temporary / TEMPLATE_FILE).write_text(serving["chat_template"], encoding="utf-8")
     if destination.exists():
         destination.rmdir()
     temporary.rename(destination)

@@ -154,7 +154,8 @@ def test_a_prompt_that_the_template_does_not_write_brings_a_template(
     with FakeServer(folder) as server:
         server.restrict = True
         found = client(server, folder).score(image)
-        assert server.requests[0]["chat_template"]
+        template = server.requests[0]["chat_template"]
+    assert template == (folder / "score_template.jinja").read_text(encoding="utf-8")
     assert list(found) == aspects
     for aspect in aspects:
         agrees(found[aspect], expected[aspect])

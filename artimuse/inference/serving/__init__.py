@@ -10,5 +10,5 @@ A server computes the language model's head and nothing behind it. So it gives t
 `levels` read-out whose rows are in that head (`export.py --score-rows`), and of no other.
 """
 
-SERVING_FILE = "serving.json"
+SERVING_FILE, TEMPLATE_FILE = "serving.json", "score_template.jinja"
 FORMAT_VERSION = 1

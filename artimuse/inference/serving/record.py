@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from artimuse.inference.serving import FORMAT_VERSION
+from artimuse.inference.serving import FORMAT_VERSION, TEMPLATE_FILE
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.families import ChatFamily
 from artimuse.models.readouts import WordsReadout, words_of
@@ -180,8 +180,9 @@ def _notes(asked: int) -> list[str]:
         "servers that take their top k before they restrict tokens (vLLM's raw_logprobs, SGLang, llama.cpp): "
         "ask for as many as they give; an equal logit_bias on all answer tokens leaves the score as it is, and "
         "brings them to the top where the server counts it in",
-        "chat_template: where it is not null, start the server with it (vLLM: --chat-template FILE), as the "
-        "tokenizer's own writes another prompt",
+        "chat_template: where it is not null, the tokenizer's own writes another prompt. The client sends it "
+        "(vLLM takes it with --trust-request-chat-template); servers that take none from a request need it at "
+        f"their start: {TEMPLATE_FILE} (SGLang: --chat-template, llama.cpp: --chat-template-file)",
         "images: send them upright, at the model's own size and without loss, as artimuse's client does; "
         "otherwise the server resizes (and an InternVL processor cuts into tiles unless crop_to_patches is "
         "false), which moves the score",
