@@ -7,7 +7,8 @@
 
 LoRA adapters and parts that were trained fully become the weights themselves: the folder loads with
 transformers' AutoModelForImageTextToText, and remains a model folder that score.py and train.py take. With
---score-rows the score of a `tokens` or `levels` read-out can be read off plain transformers' logits.
+--score-rows the score of a `tokens` or `levels` read-out can be read off plain transformers' logits, and
+serving.json says how another engine's server (vLLM, SGLang, llama.cpp) gives it: prompt, tokens, arithmetic.
 
 --push-to-hub also sends the exported folder to the hub, into a private repository, and needs a token
 (`hf auth login`, or HF_TOKEN). Without it nothing leaves the machine.
@@ -22,6 +23,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from artimuse.inference.serving import SERVING_FILE
 
 if TYPE_CHECKING:
     from artimuse.inference.export import Exported
@@ -56,10 +59,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report(done: Exported, args: argparse.Namespace) -> str:
+    from artimuse.inference.serving.record import own_server
+
     lines = [
         f"exported={args.destination} family={done.family} parameters={done.parameters:,} "
         f"dtype={str(done.dtype).removeprefix('torch.')} merged={'adapter' if done.merged else 'nothing'}"
     ]
+    served = args.destination / SERVING_FILE
+    if done.not_servable is None:
+        lines.append(
+            f"serving: {served} says how an OpenAI-compatible server (vLLM, SGLang, llama.cpp) gives the "
+            f"score; python scripts/score.py --server URL --serving {served} asks it"
+        )
+    else:
+        lines.append(
+            f"serving: {done.not_servable}. This project serves it, as a page and over HTTP: "
+            f"{own_server(args.destination)}"
+        )
     if done.score_words:
         first, *_, last = done.score_words
         lines.append(

@@ -10,12 +10,9 @@ are read as training reads them, EXIF orientation included.
 
 from __future__ import annotations
 
-import math
 import os
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, overload
 
@@ -27,20 +24,17 @@ from artimuse.data.images import ImageError, ImageSource
 from artimuse.inference.asked import MAX_NEW_TOKENS
 from artimuse.inference.critic import Critic
 from artimuse.inference.device import pick_device, pick_dtype
+from artimuse.inference.ranking import beside, placed
 from artimuse.inference.scorer import Scorer
-from artimuse.inference.series import SeriesScoring, score_series
+from artimuse.inference.series import SeriesScoring
 from artimuse.inference.stream import Broken, score_stream
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import model_folder
 from artimuse.models.folder import load_model
 from artimuse.models.info import ModelInfo
 from artimuse.prompts import ATTRIBUTES, protocol
-from artimuse.records import Sample
 
 Questions: TypeAlias = list[str] | tuple[str, ...]
-
-TAU = 100 / 9
-"""Points of 0-100 by which one image has to be ahead for odds of e to 1: FGAesQ's 1..10 (arXiv 2603.03907)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,39 +166,20 @@ class Model:
         """
         given = list(images)
         together = series == "pairs" and self._scorer.compares and len(given) > 1
-        beside = self._beside(given) if together else None
-        scores = beside[0] if beside else self.score(given)
-        order = sorted(range(len(scores)), key=lambda place: -scores[place].value)
-        best_first = [scores[place] for place in order]
-        differences = [
-            beside[1][a, b] if beside else scores[a].value - scores[b].value
-            for a, b in pairwise(order)
-        ]
-        ahead = [1 / (1 + math.exp(-difference / TAU)) for difference in differences]
+        if together:
+            values, differences = beside(self._scorer, given)
+            aspect = self.info.aspects[0]
+            scores = [Score(v, None, {aspect: v}, {aspect: None}) for v in values]
+            order = placed(values, lambda a, b: differences[a, b])
+        else:
+            scores = self.score(given)
+            order = placed([score.value for score in scores])
         return Ranking(
-            tuple(order), tuple(best_first), tuple(ahead), "pairs" if together else "single"
+            order=tuple(one.index for one in order),
+            scores=tuple(scores[one.index] for one in order),
+            ahead=tuple(one.over_next for one in order if one.over_next is not None),
+            scored="pairs" if together else "single",
         )
-
-    def _beside(
-        self, images: list[ImageSource]
-    ) -> tuple[list[Score], dict[tuple[int, int], float]]:
-        """Each image as it is scored beside the others, in the overall aspect alone; and S(a|b) - S(b|a) of
-        every two places."""
-        aspect = self.info.aspects[0]
-        # An image may be there twice.
-        seen: Counter[str] = Counter()
-        samples: list[Sample] = []
-        for image in images:
-            sample = self._scorer.score_item(image).sample
-            seen[sample.id] += 1
-            samples.append(replace(sample, id=f"{sample.id}#{seen[sample.id]}", series=""))
-        found = score_series(self._scorer, samples)
-        values = [found.images[sample.id] for sample in samples]
-        place = {sample.id: number for number, sample in enumerate(samples)}
-        differences = {
-            (place[a], place[b]): scores[0] - scores[1] for (a, b), scores in found.pairs.items()
-        }
-        return [Score(v, None, {aspect: v}, {aspect: None}) for v in values], differences
 
     def _scores(self, images: list[ImageSource]) -> list[Score]:
         found: list[Score] = []

@@ -19,7 +19,7 @@ from artimuse.data.collate import Item
 from artimuse.data.images import ImageSource
 from artimuse.inference.asked import Asked
 from artimuse.inference.scorer import Answered, Scorer
-from artimuse.inference.stream import Broken, answer_stream
+from artimuse.inference.stream import Broken, Scored, answer_stream
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.info import ModelInfo
 from artimuse.prompts import protocol
@@ -101,15 +101,24 @@ def item_for(scorer: Scorer, image: ImageSource, asked: Asked) -> Item:
     return Item(item.sample, (*item.questions, *(Question("text", text) for text in texts)))
 
 
-def _assessed(image: Path, one: Answered, aspects: Sequence[str], asked: Asked) -> Assessed:
+def score_fields(one: Scored) -> dict[str, Any]:
+    """What a row says of an image's scores; the first aspect's is `score`."""
     row: dict[str, Any] = {
-        "image": str(image),
-        "score": one.scores[0] if one.scores else None,
-        "spread": one.spreads[0] if one.spreads else None,
+        "image": str(one.image),
+        "score": next(iter(one.scores.values()), None),
+        "spread": next(iter(one.spreads.values()), None),
     }
-    if one.scores:
-        row["scores"] = dict(zip(aspects, one.scores, strict=True))
-        row["spreads"] = dict(zip(aspects, one.spreads, strict=True))
+    return row | ({"scores": one.scores, "spreads": one.spreads} if one.scores else {})
+
+
+def _assessed(image: Path, one: Answered, aspects: Sequence[str], asked: Asked) -> Assessed:
+    named = aspects if one.scores else ()
+    scored = Scored(
+        image,
+        dict(zip(named, one.scores, strict=True)),
+        dict(zip(named, one.spreads, strict=True)),
+    )
+    row = score_fields(scored)
     texts = [answer.text for answer in one.texts]
     critiques = len(asked.attributes)
     if asked.describe:

@@ -6,8 +6,8 @@
 The exported folder is a model folder too, of tuning `full`: `artimuse.json` and `readout.safetensors` are in
 it, and every command takes it. Its logits are those of the model that was exported. With `score_rows` the
 trained rows of a `tokens` or `levels` read-out become rows of lm_head, so that the score can be read off plain
-transformers' own logits, as serving needs it; texts are then written with other logits for these words. A
-`regression` or `bins` head has no place there.
+transformers' own logits, as serving needs it: `serving.json` then says how (`inference/serving/record.py`).
+Texts are written with other logits for these words. A `regression` or `bins` head has no place there.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import torch
 from peft import PeftModel
 from torch import nn
 
+from artimuse.inference.serving import SERVING_FILE, TEMPLATE_FILE
+from artimuse.inference.serving.record import NotServable, serving_record
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.base import base_folder, model_folder
 from artimuse.models.folder import load_model, read_info, require_base, save_model
@@ -29,6 +31,7 @@ from artimuse.models.lora import merge_adapter
 from artimuse.models.readouts import WordsReadout, words_of
 from artimuse.models.stock import read_config
 from artimuse.models.training_record import Training, read_training, write_record
+from artimuse.models.words import words_are_the_heads
 
 PROCESSOR_FILE = "processor_config.json"
 
@@ -39,6 +42,7 @@ class Exported:
 
     merged: an adapter was merged. score_words: words whose rows of lm_head are the read-out's, whose softmax
     expectation is the score. head_beside: a score head that plain transformers does not know was left beside.
+    not_servable: why other engines cannot give the score, None where serving.json says how they do.
     """
 
     family: str
@@ -47,6 +51,7 @@ class Exported:
     merged: bool
     score_words: tuple[str, ...]
     head_beside: bool
+    not_servable: str | None
 
 
 def export_model(
@@ -87,7 +92,13 @@ def export_model(
         model.backbone = merge_adapter(model.backbone).to(dtype)
     words = _put_rows_into_head(model) if score_rows else ()
     model.info = replace(info, tuning="full", quantization="none")
-    _write(model, destination, read_training(folder))
+    serving, not_servable = None, None
+    try:
+        in_head = bool(words) or words_are_the_heads(model)
+        serving = serving_record(model, in_head=in_head)
+    except NotServable as error:
+        not_servable = str(error)
+    _write(model, destination, read_training(folder), serving)
     return Exported(
         family=model.family.name,
         dtype=dtype,
@@ -95,6 +106,7 @@ def export_model(
         merged=merged,
         score_words=words,
         head_beside=model.readout is not None and not words,
+        not_servable=not_servable,
     )
 
 
@@ -124,7 +136,12 @@ def _put_rows_into_head(model: AestheticModel) -> tuple[str, ...]:
     return words
 
 
-def _write(model: AestheticModel, destination: Path, training: Training | None) -> None:
+def _write(
+    model: AestheticModel,
+    destination: Path,
+    training: Training | None,
+    serving: dict[str, Any] | None,
+) -> None:
     """Write to a temporary folder beside the destination, and rename it."""
     temporary = destination.with_name(f".{destination.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -135,6 +152,11 @@ def _write(model: AestheticModel, destination: Path, training: Training | None) 
         settings = model.family.processor_settings(model.backbone.config)
         text = json.dumps(settings, indent=2)
         (temporary / PROCESSOR_FILE).write_text(text + "\n", encoding="utf-8")
+    if serving is not None:
+        text = json.dumps(serving, indent=2, ensure_ascii=False)
+        (temporary / SERVING_FILE).write_text(text + "\n", encoding="utf-8")
+        if serving["chat_template"] is not None:
+            (temporary / TEMPLATE_FILE).write_text(serving["chat_template"], encoding="utf-8")
     if destination.exists():
         destination.rmdir()
     temporary.rename(destination)

@@ -101,7 +101,7 @@ class CsvRows(JsonRows):
         done, cut = super().open()
         assert self._file is not None
         if self._file.tell() == 0:
-            self._append(_record(self.fields))
+            self._append(csv_record(self.fields))
         return done, cut
 
     def _scan(self) -> tuple[set[str], int]:
@@ -137,10 +137,11 @@ class CsvRows(JsonRows):
 
     def _encode(self, flat: Mapping[str, Any], row: Mapping[str, Any]) -> bytes:
         del row
-        return _record([flat[name] for name in self.fields])
+        return csv_record([flat[name] for name in self.fields])
 
 
-def _record(cells: Sequence[Any]) -> bytes:
+def csv_record(cells: Sequence[Any]) -> bytes:
+    """One record of a CSV file, with the end of its line."""
     text = io.StringIO()
     csv.writer(text).writerow(cells)
     return text.getvalue().encode("utf-8", "surrogateescape")

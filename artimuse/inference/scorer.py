@@ -124,7 +124,7 @@ class Scorer:
     @property
     def compares(self) -> bool:
         """Whether the model scores an image as seen beside a partner (FGAesQ's DiffToken)."""
-        return not self.model.family.language and self.model.family.compares
+        return compares(self.model)
 
     def score_pairs(
         self, samples: Sequence[Sample], pairs: Sequence[Pair]
@@ -214,6 +214,11 @@ class Scorer:
             elif question.kind == "text" and self.max_new_tokens is not None:
                 questions.append(replace(question, answer=None))
         return Item(item.sample, tuple(questions))
+
+
+def compares(model: AestheticModel) -> bool:
+    """Whether a model scores an image as seen beside a partner (FGAesQ's DiffToken)."""
+    return not model.family.language and model.family.compares
 
 
 def _spreads(outputs: Outputs) -> list[float | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from artimuse.batch import Batch, attention_mask
 from artimuse.config import ModelConfig, ReadoutConfig
 from artimuse.inference.export import export_model
 from artimuse.inference.scorer import Scorer
+from artimuse.inference.serving.record import NotServable, serving_record
 from artimuse.models.aesthetic import AestheticModel, axes
 from artimuse.models.build import build_model
 from artimuse.models.folder import load_model, read_info, save_model
@@ -164,6 +166,51 @@ def test_words_stay_beside_unless_they_are_asked_for(
     again = load_model(tmp_path / "exported")
     with torch.inference_mode():
         assert torch.allclose(again(batch).scores, model(batch).scores, atol=1e-4)
+
+
+def test_a_server_is_told_how_to_score(tmp_path: Path, texts: list[str]) -> None:
+    """serving.json: only where the head gives the score, and all that a request needs."""
+    model = words_model("internvl", texts, tied=False)
+    save_model(model, tmp_path / "model")
+    beside = export_model(tmp_path / "model", tmp_path / "beside")
+    assert "export with --score-rows" in str(beside.not_servable)
+    assert not (tmp_path / "beside" / "serving.json").exists()
+    done = export_model(tmp_path / "model", tmp_path / "exported", score_rows=True)
+    assert done.not_servable is None
+    record = json.loads((tmp_path / "exported" / "serving.json").read_text(encoding="utf-8"))
+    tokenizer: Any = AutoTokenizer.from_pretrained(tmp_path / "exported")
+    answer, prompt = record["answer"], record["prompts"]["overall"]
+    assert answer["words"] == LEVELS
+    assert answer["values"] == [0, 25, 50, 75, 100]
+    assert answer["token_ids"] == model.family.word_ids(LEVELS)
+    assert answer["texts"] == [tokenizer.decode([number]) for number in answer["token_ids"]]
+    assert record["request"]["top_logprobs"] == 20
+    assert record["request"]["allowed_token_ids"] == answer["token_ids"]
+    assert record["images"] == model.family.preprocessing()
+    # The tokenizer's own template writes it, and the ids are those that the model is asked with.
+    assert record["chat_template"] is None
+    question = "Rate the overall aesthetic quality of this image."
+    assert prompt["text"] == model.family.render(question, 1)
+    image = [prompt["token_ids"]["image"]] * 4
+    whole = [*prompt["token_ids"]["before"], *image, *prompt["token_ids"]["after"]]
+    assert whole == model.family.prompt_ids(question, [4])
+    assert whole.count(model.family.placeholder_id) == 4
+
+
+def test_what_no_server_can_score_is_said(tmp_path: Path, texts: list[str]) -> None:
+    bins = build_model(
+        ModelConfig(scratch=TINY, readout=ReadoutConfig(kind="bins")), texts=texts, seed=0
+    )
+    with pytest.raises(NotServable, match="cannot give this score: a 'bins' head"):
+        serving_record(bins, in_head=False)
+    mute = replace(bins.info, readout=None, aspects=())
+    bins.readout, bins.info = None, mute
+    with pytest.raises(NotServable, match="has no score read-out"):
+        serving_record(bins, in_head=False)
+    scratch = TINY.model_copy(update={"family": "llava", "vision_layers": 2})
+    apart = ModelConfig(scratch=scratch, readout=ReadoutConfig(kind="levels"), prompt="llava_v1")
+    with pytest.raises(NotServable, match="cannot render this prompt: the protocol 'llava_v1'"):
+        serving_record(build_model(apart, texts=[*texts, *LEVELS], seed=0), in_head=True)
 
 
 def test_rows_of_another_read_out_cannot_be_asked_for(tmp_path: Path, texts: list[str]) -> None:

@@ -1,85 +1,23 @@
-"""--push-to-hub against a hub of our own on this machine: which files it sees, and what is said before."""
+"""--push-to-hub against a hub of our own: which files it sees, what is said before; and loading them by id."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from huggingface_hub import constants
+from inference.fake_hub import REPO, FakeHub
+from integration.calls import call_script
 
+import artimuse
 from artimuse.config import ConfigError
 from artimuse.inference.hub import prepare_repo, push_folder, require_token
-
-REPO = "me/photo-judge"
-
-
-class FakeHub:
-    """Speaks as much of the hub's protocol as making a repository and one commit of small files need."""
-
-    def __init__(self) -> None:
-        self.requests: list[str] = []
-        self.created: list[dict[str, Any]] = []
-        self.files: dict[str, bytes] = {}
-        self.private, self.refuses = True, False
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                hub.requests.append(f"GET {self.path}")
-                self.answer({"id": REPO, "private": hub.private, "siblings": [], "sha": "0" * 40})
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                hub.requests.append(f"POST {self.path}")
-                assert self.headers["Authorization"] == "Bearer hf_made"
-                if hub.refuses:
-                    self.answer({"error": "this token may not write"}, status=403)
-                    return
-                self.answer(hub.post(self.path, body))
-
-            def answer(self, content: dict[str, Any], status: int = 200) -> None:
-                text = json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-
-    def post(self, path: str, body: bytes) -> dict[str, Any]:
-        if path == "/api/repos/create":
-            self.created.append(json.loads(body))
-            return {"url": f"{self.address}/{REPO}", "name": REPO}
-        if path.startswith("/api/validate-yaml"):
-            return {"errors": [], "warnings": []}
-        if "/preupload/" in path:
-            asked = json.loads(body)["files"]
-            return {"files": [
-                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False} for file in asked
-            ]}  # fmt: skip
-        assert "/commit/" in path, path
-        for line in body.splitlines():
-            operation = json.loads(line)
-            if operation["key"] == "file":
-                value = operation["value"]
-                self.files[value["path"]] = base64.b64decode(value["content"])
-        return {
-            "commitUrl": f"{self.address}/{REPO}/commit/1",
-            "commitOid": "1" * 40,
-            "success": True,
-        }
+from artimuse.models.aesthetic import AestheticModel
+from artimuse.models.folder import save_model
 
 
 @pytest.fixture
@@ -180,3 +118,96 @@ def test_offline_mode_and_a_name_that_is_none_are_refused(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ConfigError, match="HF_HUB_OFFLINE is set"):
         require_token(REPO)
+
+
+# A model that was pushed is loaded by its id
+
+
+@pytest.fixture
+def usual_hub(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHub:
+    """The hub that is asked where none is named, and an empty cache."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+    place = f"{hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", place)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return hub
+
+
+def sent(hub: FakeHub) -> list[str]:
+    """Requests that carry anything to the hub."""
+    return [request for request in hub.requests if not request.startswith(("GET ", "HEAD "))]
+
+
+def test_what_was_pushed_is_loaded_by_its_id(
+    usual_hub: FakeHub,
+    tiny_model: AestheticModel,
+    tmp_path: Path,
+    draw_image: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, here = draw_image("a"), tmp_path / "model"
+    save_model(tiny_model, here)
+    expected = artimuse.load(here, device="cpu").score(image)
+    exported = call_script("export", "--model", here, tmp_path / "new", "--push-to-hub", REPO)
+    assert exported.status == 0, exported.err
+    assert usual_hub.files.keys() == {path.name for path in (tmp_path / "new").iterdir()}
+
+    # Somewhere else: another folder, nothing in the cache, and no word but the id.
+    usual_hub.requests.clear()
+    monkeypatch.chdir(tmp_path)
+    assert artimuse.load(REPO, device="cpu").score(image) == expected
+    called = call_script("score", "--model", REPO, image, "--output", "scores.jsonl")
+    assert called.status == 0, called.err
+    row = json.loads(Path("scores.jsonl").read_text(encoding="utf-8"))
+    assert (row["score"], row["spread"]) == (expected.value, expected.spread)
+    assert any(
+        request.startswith("GET") and "/resolve/" in request for request in usual_hub.requests
+    )
+    assert sent(usual_hub) == []
+    again = call_script("export", "--model", REPO, tmp_path / "again")
+    assert again.status == 0, again.err
+    assert sent(usual_hub) == []
+
+    # And from the cache, where there is no hub at all.
+    usual_hub.requests.clear()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert artimuse.load(REPO, device="cpu").score(image) == expected
+    assert usual_hub.requests == []
+
+
+def test_a_private_model_needs_its_owners_token(
+    usual_hub: FakeHub,
+    tiny_model: AestheticModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save_model(tiny_model, tmp_path / "model")
+    push_folder(tmp_path / "model", REPO)
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="for a private model log in with `hf auth login`"):
+        artimuse.load(REPO, device="cpu")
+    usual_hub.private = False
+    usual_hub.tokens.clear()
+    artimuse.load(REPO, device="cpu")
+    assert set(usual_hub.tokens) == {None}
+
+
+def test_a_token_alone_sends_nothing(
+    usual_hub: FakeHub,
+    tiny_model: AestheticModel,
+    tmp_path: Path,
+    draw_image: Callable[[str], Path],
+) -> None:
+    """Without the flag, not even a question goes out, whatever token is there."""
+    save_model(tiny_model, tmp_path / "model")
+    require_token(REPO)  # there is one
+    called = call_script("export", "--model", tmp_path / "model", tmp_path / "new")
+    assert called.status == 0, called.err
+    output = tmp_path / "s.jsonl"
+    called = call_script(
+        "score", "--model", tmp_path / "model", draw_image("a"), "--output", output
+    )
+    assert called.status == 0, called.err
+    assert usual_hub.requests == []

@@ -27,7 +27,8 @@ from artimuse.config import (
 from artimuse.data.collate import Item
 from artimuse.data.images import read_image
 from artimuse.data.views import collator
-from artimuse.inference.api import TAU, Model
+from artimuse.inference.api import Model
+from artimuse.inference.ranking import TAU
 from artimuse.inference.scorer import Scorer
 from artimuse.inference.series import score_series
 from artimuse.models.build import build_model

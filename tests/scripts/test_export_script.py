@@ -30,6 +30,10 @@ def test_an_adapter_is_merged(adapter: Path, tmp_path: Path) -> None:
     assert read_info(tmp_path / "new").tuning == "full"
     assert (tmp_path / "new" / "model.safetensors").is_file()
     assert not (tmp_path / "new" / "adapter_config.json").exists()
+    # What no other engine can serve, and what serves it.
+    assert "vLLM, SGLang and llama.cpp cannot give this score: a 'regression' head" in called.out
+    assert f"python scripts/demo.py --model {tmp_path / 'new'}" in called.out
+    assert not (tmp_path / "new" / "serving.json").exists()
     # What the report says works.
     assert f"--model {tmp_path / 'new'}" in called.out
 
@@ -40,6 +44,8 @@ def test_score_words_are_named(tmp_path: Path, texts: list[str]) -> None:
     beside = call_script("export", "--model", tmp_path / "model", tmp_path / "plain")
     assert beside.status == 0, beside.err
     assert "stays beside it" in beside.out
+    # The rows are still the head's own: a server gives the score as it is.
+    assert (tmp_path / "plain" / "serving.json").is_file()
     called = call_script("export", "--model", tmp_path / "model", tmp_path / "new", "--score-rows")
     assert called.status == 0, called.err
     assert "dtype=float32 merged=nothing" in called.out

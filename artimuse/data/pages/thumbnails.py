@@ -17,13 +17,13 @@ SIDE = 176
 QUALITY = 80
 
 
-def thumbnail(file: str | Path) -> str | None:
-    """The image as training reads it, at most 176 pixels wide and high, about 6 KB."""
+def thumbnail(file: str | Path, side: int = SIDE) -> str | None:
+    """The image as training reads it, at most `side` pixels wide and high; at 176, about 6 KB."""
     try:
         image = read_image(file)
     except ImageError:
         return None
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
     written = io.BytesIO()
     image.save(written, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(written.getvalue()).decode("ascii")

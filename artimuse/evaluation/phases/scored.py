@@ -12,7 +12,7 @@ from artimuse.data.units import Unit
 from artimuse.evaluation.phases.phase import NotScored
 from artimuse.evaluation.predictions import Key, Prediction
 from artimuse.evaluation.rows import choice_row, pair_rows, rank_row, score_row
-from artimuse.inference.api import TAU
+from artimuse.inference.ranking import TAU
 from artimuse.inference.scorer import Answered
 from artimuse.inference.stream import Broken
 from artimuse.records import OVERALL, DataError, Question, Sample

@@ -240,6 +240,15 @@ class ChatFamily(ABC):
         assert isinstance(text, str)
         return text
 
+    def prompt_text(self, question: str, *, separator: str | None = None) -> str:
+        """The text that `prompt_ids` are of, with one placeholder for its image."""
+        text = self.render(question, 1)
+        if separator is None:
+            return text
+        _, _, after = self._template(1)
+        head, _, _ = text.partition(self.placeholder)
+        return head + self.placeholder + self.template_close + separator + question + after
+
     def _encode_head(self, parts: Sequence[str]) -> list[int]:
         """Ids of the text up to the last image, a placeholder after each part."""
         if not parts:

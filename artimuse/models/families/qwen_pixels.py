@@ -57,25 +57,13 @@ class QwenPixels:
         self.min_pixels, self.max_pixels = int(size["shortest_edge"]), int(size["longest_edge"])
 
     def resized(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) that an image of (width, height) is resized to: multiples of patch x merge.
-
-        Raises:
-            DataError: for an image more than 200 times longer than wide.
-        """
-        width, height = size
-        try:
-            tall, wide = smart_resize(
-                height,
-                width,
-                factor=self.patch * self.merge,
-                min_pixels=self.min_pixels,
-                max_pixels=self.max_pixels,
-            )
-        except ValueError as error:
-            raise DataError(
-                f"image of {width} x {height}: too long for the model ({error}); crop it"
-            ) from error
-        return wide, tall
+        """(width, height) that an image of (width, height) is resized to; see the function of that name."""
+        return resized(
+            size,
+            factor=self.patch * self.merge,
+            min_pixels=self.min_pixels,
+            max_pixels=self.max_pixels,
+        )
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
         """(columns, rows) of image tokens of an image of (width, height)."""
@@ -109,3 +97,27 @@ class QwenPixels:
         std = torch.tensor(self.std, device=values.device)[:, None, None]
         normal = (values.float() * self.rescale_factor - mean) / std
         return normal[:, :, None].expand(-1, -1, self.frames, -1, -1).reshape(len(values), -1)
+
+
+def resized(
+    size: tuple[int, int], *, factor: int, min_pixels: int, max_pixels: int
+) -> tuple[int, int]:
+    """(width, height) that an image of (width, height) is resized to: multiples of `factor`, patch x merge.
+
+    Raises:
+        DataError: for an image more than 200 times longer than wide.
+    """
+    width, height = size
+    try:
+        tall, wide = smart_resize(
+            height,
+            width,
+            factor=factor,
+            min_pixels=min_pixels,
+            max_pixels=max_pixels,
+        )
+    except ValueError as error:
+        raise DataError(
+            f"image of {width} x {height}: too long for the model ({error}); crop it"
+        ) from error
+    return wide, tall

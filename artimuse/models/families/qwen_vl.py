@@ -94,7 +94,8 @@ class QwenVLFamily(ChatFamily):
         image_processor.size = size
         self.fit = self.images.fit or "keep"
         self._pixels = QwenPixels(image_processor)
-        self._squashed = self._square()
+        factor = self._pixels.patch * self._pixels.merge
+        self._squashed = square(factor, self._pixels.max_pixels)
 
     @classmethod
     def from_config(
@@ -184,12 +185,12 @@ class QwenVLFamily(ChatFamily):
             "merge": self._pixels.merge,
         }
 
-    def _square(self) -> tuple[int, int]:
-        """(width, height) of the largest square within max_pixels."""
-        factor = self._pixels.patch * self._pixels.merge
-        side = max(factor, math.isqrt(self._pixels.max_pixels) // factor * factor)
-        return side, side
-
     def _shown(self, size: tuple[int, int]) -> tuple[int, int]:
         """The size that an image is brought to before the processor's own rounding."""
         return self._squashed if self.fit == "squash" else size
+
+
+def square(factor: int, max_pixels: int) -> tuple[int, int]:
+    """(width, height) of the largest square within max_pixels whose side is a multiple of `factor`."""
+    side = max(factor, math.isqrt(max_pixels) // factor * factor)
+    return side, side

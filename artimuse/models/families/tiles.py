@@ -24,7 +24,13 @@ BICUBIC = Image.Resampling.BICUBIC
 
 
 def tile(image: Image.Image, side: int, fit: str, mean: Sequence[float]) -> Tensor:
-    """(3, side, side) uint8 of an RGB image, resampled bicubically.
+    """(3, side, side) uint8 of an RGB image; see `fitted`."""
+    image = fitted(image, side, fit, mean)
+    return torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy())
+
+
+def fitted(image: Image.Image, side: int, fit: str, mean: Sequence[float]) -> Image.Image:
+    """An RGB image as a tile of side x side pixels, resampled bicubically.
 
     Args:
         fit: squash, pad or crop.
@@ -33,10 +39,8 @@ def tile(image: Image.Image, side: int, fit: str, mean: Sequence[float]) -> Tens
     if fit == "pad":
         image = _padded(image, tuple(int(value * 255) for value in mean))
     if fit == "crop":
-        image = _cropped(image, side)
-    elif image.size != (side, side):
-        image = image.resize((side, side), BICUBIC)
-    return torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy())
+        return _cropped(image, side)
+    return image if image.size == (side, side) else image.resize((side, side), BICUBIC)
 
 
 def _padded(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
