@@ -14,6 +14,23 @@ from artimuse.prompts import COMPARISON_TEXT
 def written_comparison(
     critic: Critic, images: tuple[Path, Path], probability: float, *, max_new_tokens: int
 ) -> Answer:
+    """As `comparison`, of a model that has something to say.
+
+    Raises:
+        ImageError: for an image that cannot be read.
+        ValueError: for a model without language, or one that wrote nothing.
+    """
+    answer = comparison(critic, images, probability, max_new_tokens=max_new_tokens)
+    if not answer.text:
+        raise ValueError(
+            f"{images[0].name} and {images[1].name}: expected a text, found that the model wrote none"
+        )
+    return answer
+
+
+def comparison(
+    critic: Critic, images: tuple[Path, Path], probability: float, *, max_new_tokens: int
+) -> Answer:
     """What the model says of the first against the second, and whether `max_new_tokens` cut it off.
 
     Args:
@@ -21,7 +38,7 @@ def written_comparison(
 
     Raises:
         ImageError: for an image that cannot be read.
-        ValueError: for a model without language, or one that wrote nothing.
+        ValueError: for a model without language.
     """
     family = critic.family
     if not family.language:
@@ -34,9 +51,4 @@ def written_comparison(
     prompt = family.prompt_ids(question, [family.image_tokens(p.size) for p in pictures])
     with torch.inference_mode():
         (row,) = critic.generate([prompt], pictures, max_new_tokens)
-    text = family.answer_text(row)
-    if not text:
-        raise ValueError(
-            f"{images[0].name} and {images[1].name}: expected a text, found that the model wrote none"
-        )
-    return Answer(text, len(row) >= max_new_tokens)
+    return Answer(family.answer_text(row), len(row) >= max_new_tokens)

@@ -8,7 +8,7 @@ the rows of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,22 +55,64 @@ class Critic:
         """As `answer`, and says of each answer whether it was cut off."""
         if not questions:
             return []
+        prompts, picture = self._asked(image, questions)
+        with torch.inference_mode():
+            rows = self.generate(prompts, [picture], max_new_tokens)
+        return self._answers(rows, max_new_tokens)
+
+    @torch.inference_mode()
+    def stream(
+        self,
+        image: ImageSource,
+        questions: Sequence[str],
+        *,
+        max_new_tokens: int = 128,
+        every: int = 4,
+    ) -> Iterator[list[Answer]]:
+        """The answers as far as they are written, every few tokens; the last yield is what `write` gives."""
+        prompts, picture = self._asked(image, questions)
+        written: list[Tensor] = []
+        for token in self._tokens(prompts, [picture], max_new_tokens):
+            written.append(token)
+            if len(written) % every == 0:
+                yield self._answers(self._rows(written), max_new_tokens)
+        if len(written) % every or not written:
+            rows = self._rows(written) if written else [[] for _ in prompts]
+            yield self._answers(rows, max_new_tokens)
+
+    def generate(
+        self, prompts: Sequence[list[int]], images: Sequence[Image.Image], max_new_tokens: int
+    ) -> list[list[int]]:
+        """Greedy token ids per tokenized prompt about the same images, without the end of the turn."""
+        written = list(self._tokens(prompts, images, max_new_tokens))
+        return self._rows(written) if written else [[] for _ in prompts]
+
+    def _asked(
+        self, image: ImageSource, questions: Sequence[str]
+    ) -> tuple[list[list[int]], Image.Image]:
+        """The tokenized questions about an image, and the image."""
         if not self.family.language:
             raise ValueError(
                 f"a {self.family.name} model has no language: it scores and ranks, and answers nothing"
             )
         picture = read_image(image)
         tokens = [self.family.image_tokens(picture.size)]
-        prompts = [self.family.prompt_ids(question, tokens) for question in questions]
-        with torch.inference_mode():
-            rows = self.generate(prompts, [picture], max_new_tokens)
-        # A row ends before the token that ends the turn: one that is full never came to it.
-        return [Answer(self.family.answer_text(row), len(row) >= max_new_tokens) for row in rows]
+        return [self.family.prompt_ids(question, tokens) for question in questions], picture
 
-    def generate(
+    def _answers(self, rows: Sequence[list[int]], limit: int) -> list[Answer]:
+        # A row ends before the token that ends the turn: one that is full never came to it.
+        return [Answer(self.family.answer_text(row), len(row) >= limit) for row in rows]
+
+    def _rows(self, written: Sequence[Tensor]) -> list[list[int]]:
+        """(rows) token ids of every step -> those of each row, up to the end of its turn."""
+        end = self.family.end_of_turn_id
+        rows = torch.stack(list(written), dim=1).tolist()
+        return [row[: row.index(end)] if end in row else row for row in rows]
+
+    def _tokens(
         self, prompts: Sequence[list[int]], images: Sequence[Image.Image], max_new_tokens: int
-    ) -> list[list[int]]:
-        """Greedy token ids per tokenized prompt about the same images, without the end of the turn."""
+    ) -> Iterator[Tensor]:
+        """(rows) greedy token ids, a step at a time."""
         # At least one token of every prompt stays outside the prefix: it predicts the first answer token.
         shared = min(
             shared_prefix([Conversation(prompt, None) for prompt in prompts]),
@@ -110,13 +152,12 @@ class Critic:
 
     def _greedy(
         self, cache: DynamicCache, ids: Tensor, mask: Tensor, positions: Tensor, limit: int
-    ) -> list[list[int]]:
+    ) -> Iterator[Tensor]:
         """ids, mask: (rows, tokens) after the prefix, and with it; positions: (A, rows, tokens)."""
         end = self.family.end_of_turn_id
         ids, mask, positions = (t.to(self.device) for t in (ids, mask, positions))
         model = self.model.transformers_model
         done = torch.zeros(len(ids), dtype=torch.bool, device=self.device)
-        written: list[Tensor] = []
         for _ in range(limit):
             hidden = model.model(
                 input_ids=ids,
@@ -128,10 +169,8 @@ class Critic:
             token = model.lm_head(hidden[:, -1]).argmax(-1)
             token = torch.where(done, end, token)
             done |= token == end
-            written.append(token)
+            yield token
             if bool(done.all()):
                 break
             ids, positions = token[:, None], positions[:, :, -1:] + 1
             mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        rows = torch.stack(written, dim=1).tolist() if written else [[] for _ in ids]
-        return [row[: row.index(end)] if end in row else row for row in rows]

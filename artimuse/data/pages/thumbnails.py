@@ -20,10 +20,14 @@ QUALITY = 80
 def thumbnail(file: str | Path) -> str | None:
     """The image as training reads it, at most 176 pixels wide and high, about 6 KB."""
     try:
-        image = read_image(file)
+        return data_uri(read_image(file), SIDE)
     except ImageError:
         return None
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def data_uri(image: Image.Image, side: int) -> str:
+    """An RGB image, at most so many pixels wide and high, which it is itself scaled down to."""
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
     written = io.BytesIO()
     image.save(written, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(written.getvalue()).decode("ascii")

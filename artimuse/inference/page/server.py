@@ -1,0 +1,156 @@
+"""Opens the page: on this machine alone unless told otherwise, and with nothing from anywhere else.
+
+    with open_page(model, folder, port=7860) as page:
+        print(page.url)
+        page.wait()
+
+What is sent lies in a folder of its own, which is removed at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from artimuse.inference.api import Model
+from artimuse.inference.page.examples import draw_examples
+from artimuse.inference.page.judge import MOST_IMAGES, Judge
+from artimuse.inference.page.meaning import read_meaning
+from artimuse.inference.page.turns import MOST_WAITING, Turns
+from artimuse.inference.page.uploads import RECEIVED_S, Uploads
+
+HOST, PORT = "127.0.0.1", 7860
+MOST_MB = 32
+"""Of one file."""
+HEADERS = {
+    # Gradio's own scripts and styles stand in the page and build functions; nothing is fetched elsewhere.
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; frame-ancestors 'self'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+_SILENT = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An open page. folder: what is sent lies below it."""
+
+    url: str
+    folder: Path
+    judge: Judge
+    uploads: Uploads
+
+    def wait(self) -> None:
+        """Until the process is interrupted."""
+        threading.Event().wait()
+
+
+@contextmanager
+def open_page(
+    model: Model,
+    folder: Path,
+    *,
+    host: str = HOST,
+    port: int | None = PORT,
+    most_waiting: int = MOST_WAITING,
+    received_s: float = RECEIVED_S,
+) -> Iterator[Page]:
+    """Open the page of a model, and close it at the end.
+
+    Args:
+        folder: the model's; what its numbers mean is read from it.
+        host: 127.0.0.1 is reached from this machine alone.
+        port: None is any free one from 7860 on.
+
+    Raises:
+        OSError: for a port that is taken.
+    """
+    os.environ.update(_SILENT)  # before gradio is imported
+    from starlette.middleware import Middleware
+
+    from artimuse.inference.page.blocks import THEME, build_blocks
+    from artimuse.inference.page.style import STYLE
+
+    meaning = read_meaning(model.info, folder)
+    with tempfile.TemporaryDirectory(prefix="artimuse-page-") as place, _environment(
+        "GRADIO_TEMP_DIR", str((Path(place) / "received").resolve())
+    ):
+        uploads = Uploads(Path(place), received_s=received_s)
+        judge = Judge(model, Turns(most_waiting))
+        examples = draw_examples(Path(place) / "examples")
+        blocks = build_blocks(judge, uploads, meaning, examples, name=folder.resolve())
+        try:
+            _, url, _ = blocks.launch(
+                server_name=host, server_port=port, share=False, inbrowser=False, quiet=True,
+                prevent_thread_lock=True, max_file_size=f"{MOST_MB}mb", ssr_mode=False, pwa=False,
+                mcp_server=False, num_workers=0, run_history=False, enable_monitoring=False,
+                footer_links=["api"], theme=THEME, css=STYLE, allowed_paths=[], root_path="",
+                state_session_capacity=100, max_threads=most_waiting + 20, inline=False, auth=None,
+                app_kwargs={"middleware": [Middleware(Guard, uploads=uploads)]},
+            )  # fmt: skip
+            yield Page(url, Path(place), judge, uploads)
+        finally:
+            blocks.close(verbose=False)
+            judge.turns.close()
+            uploads.close()
+
+
+class Guard:
+    """Around the whole application: headers that keep the page to itself, and a limit to what is sent at once.
+
+    Args: app: ASGI. uploads: whether there is room.
+    """
+
+    def __init__(self, app: Any, uploads: Uploads) -> None:
+        self.app, self.uploads = app, uploads
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def answer(event: dict[str, Any]) -> None:
+            if event["type"] == "http.response.start":
+                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                event = event | {"headers": [*event["headers"], *own]}
+            await send(event)
+
+        if scope["type"] == "http" and (reason := self._too_much(scope)):
+            start = {"type": "http.response.start", "status": 413,
+                     "headers": [(b"content-type", b"text/plain; charset=utf-8")]}  # fmt: skip
+            await answer(start)
+            await send({"type": "http.response.body", "body": reason.encode()})
+            return
+        await self.app(scope, receive, answer)
+
+    def _too_much(self, scope: Any) -> str | None:
+        """Why an upload is refused before it is read; the limit of one file is Gradio's to hold."""
+        if scope["method"] != "POST" or not scope["path"].rstrip("/").endswith("/upload"):
+            return None
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        most = MOST_IMAGES * MOST_MB * 2**20
+        if not length.isdigit() or int(length) > most:
+            return f"expected at most {MOST_IMAGES} files of {MOST_MB} MB, with their length"
+        if not self.uploads.room(int(length)):
+            return "there is no room for more files at the moment: try again in a minute"
+        return None
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
