@@ -13,7 +13,9 @@ Exit status 0 when it was ended (Ctrl-C), 2 for a wrong call.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -46,10 +48,10 @@ def serve(args: argparse.Namespace) -> int:
         print(f"page={page.url} model={args.model} device={model.device}", flush=True)
         if args.host not in ("127.0.0.1", "localhost", "::1"):
             print(f"whoever reaches {args.host}:{args.port} may use it", flush=True)
-        try:
+        # Either way what was sent is removed.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        with contextlib.suppress(KeyboardInterrupt):
             page.wait()
-        except KeyboardInterrupt:
-            print("closed")
     return 0
 
 

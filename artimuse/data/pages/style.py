@@ -11,13 +11,15 @@ DARK = """\
   --refused: #ff8a80; --warning: #f2b457; --note: #a9b7cc; --good: #7fd195;
 """
 
-STYLE = f"""
+STYLE = (
+    f"""
 :root {{
   color-scheme: light dark;
 {LIGHT}}}
 @media (prefers-color-scheme: dark) {{ :root {{
 {DARK}}} }}
-""" + """\
+"""
+    + """\
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body {
@@ -96,3 +98,4 @@ summary .quiet { font-weight: 400; }
 }
 @media print { body { background: none; } .card, .panel { break-inside: avoid; } }
 """
+)

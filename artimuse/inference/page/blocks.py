@@ -21,6 +21,7 @@ from artimuse.inference.page.judge import (
     LONGEST_QUESTION,
     MOST_IMAGES,
     Judge,
+    Of,
     Pictures,
     Refused,
     Texts,
@@ -68,7 +69,7 @@ def _page(
     actions = _Actions(judge, uploads, meaning, examples)
     gr.HTML(drawing.header(_facts(judge, name)))
     files = _upload_box(
-        uploads, label=f"One photograph, or 2 to {MOST_IMAGES} of the same subject",
+        label=f"One photograph, or 2 to {MOST_IMAGES} of the same subject",
         file_count="multiple", height=150, elem_id="drop",
     )  # fmt: skip
     shown = gr.Dataset(
@@ -103,26 +104,26 @@ def _page(
 def _interface(judge: Judge, uploads: Uploads) -> None:
     """The same for programs."""
     with gr.Row(visible=False):
-        image = _upload_box(uploads, label="image", file_count="single")
-        images = _upload_box(uploads, label="images", file_count="multiple")
+        image = _upload_box(label="image", file_count="single")
+        images = _upload_box(label="images", file_count="multiple")
         question = gr.Textbox(label="question")
         found, text = gr.JSON(label="found"), gr.Textbox(label="answer")
         button = gr.Button()
 
-    def score(image: list[Path] | None) -> dict[str, Any]:
-        with _one(uploads, image) as path:
+    def score(image: str) -> dict[str, Any]:
+        with _sent(uploads, image) as (path,):
             return judge.score_row(path)
 
-    def rank(images: list[Path] | None) -> dict[str, Any]:
-        with _all(uploads, images) as paths:
+    def rank(images: list[str]) -> dict[str, Any]:
+        with _sent(uploads, images) as paths:
             return judge.rank_row(paths)
 
-    def ask(image: list[Path] | None, question: str) -> str:
-        with _one(uploads, image) as path:
+    def ask(image: str, question: str) -> str:
+        with _sent(uploads, image) as (path,):
             return judge.answer(path, question)
 
-    def describe(image: list[Path] | None) -> dict[str, str]:
-        with _one(uploads, image) as path:
+    def describe(image: str) -> dict[str, str]:
+        with _sent(uploads, image) as (path,):
             return judge.describe(path)
 
     for act, inputs, output, told in (
@@ -146,9 +147,14 @@ class _Actions:
     ) -> None:
         self.judge, self.uploads, self.meaning, self.examples = judge, uploads, meaning, examples
 
-    def drop(self, files: list[Path] | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def drop(self, files: list[str], request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """One image is looked at, several are ranked; the box is empty again at once."""
-        yield from self._show(files or [], str(request.session_hash))
+        try:
+            taken = _taken(self.uploads, files)
+        except Refused as error:
+            yield None, drawing.message(str(error)), "", ""
+            return
+        yield from self._show(taken, str(request.session_hash))
 
     def choose(self, number: int, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """An example, as if it had been dropped."""
@@ -158,7 +164,9 @@ class _Actions:
         """An own question about what is shown; of a series about the best shot."""
         kept = self.uploads.kept(str(request.session_hash))
         if not kept:
-            yield drawing.message("There is no image to ask about: drop one first, or choose an example.")
+            yield drawing.message(
+                "There is no image to ask about: drop one first, or choose an example."
+            )
             return
         texts: dict[str, Answer] = {}
         try:
@@ -218,29 +226,38 @@ class _Actions:
         """(look, words) of a series."""
         shown: Pictures | None = None
         ranking: Ranking | None = None
+        of: dict[int, Answer] = {}
         why: dict[int, Answer] = {}
-        for found in self.judge.rank(paths):
+        for found in self.judge.rank(paths, compare=self.meaning.compares):
             if isinstance(found, Pictures):
                 shown = found
             elif isinstance(found, Ranking):
                 ranking = found
                 self.uploads.reorder(owner, [paths[number] for number in ranking.order])
+            elif isinstance(found, Of):
+                of[found.place] = found.answer
             elif isinstance(found, Why):
                 why[found.place] = found.answer
             elif isinstance(found, Waiting) and ranking is None:
                 yield drawing.busy(found.ahead), ""
                 continue
             if ranking is not None and shown is not None and not isinstance(found, Waiting):
-                yield self._drawn(shown, ranking, why, done=False), ""
+                yield self._drawn(shown, ranking, of, why, done=False), ""
         assert shown is not None
         assert ranking is not None
-        yield self._drawn(shown, ranking, why, done=True), ""
+        yield self._drawn(shown, ranking, of, why, done=True), ""
 
     def _drawn(
-        self, shown: Pictures, ranking: Ranking, why: dict[int, Answer], *, done: bool
+        self,
+        shown: Pictures,
+        ranking: Ranking,
+        of: dict[int, Answer],
+        why: dict[int, Answer],
+        *,
+        done: bool,
     ) -> str:
         return drawing.series(
-            shown.pictures, ranking, why, self.meaning, writes=self.judge.writes, done=done
+            shown.pictures, ranking, of, why, self.meaning, writes=self.judge.writes, done=done
         )
 
 
@@ -265,53 +282,37 @@ def _example(images: Sequence[Path]) -> str:
     return drawing.thumbs([uri for uri in map(thumbnail, images) if uri], what)
 
 
-def _upload_box(uploads: Uploads, **settings: Any) -> gr.File:
-    """A box for files that hands over names of one's own, and fetches nothing.
+def _upload_box(**settings: Any) -> gr.File:
+    return gr.File(file_types=None, type="filepath", **settings)
 
-    Its own methods are replaced, not those of a subclass: Gradio writes a file beside the source of every
-    subclass of its components.
+
+def _taken(uploads: Uploads, sent: Any) -> list[Path]:
+    """Names of one's own for what a box of files holds.
+
+    Raises:
+        Refused: for nothing, or for a file that is gone.
     """
-    box = gr.File(file_types=None, type="filepath", **settings)
-
-    def take(payload: Any) -> list[Path] | None:
-        if payload is None:
-            return None
-        sent = payload.root if hasattr(payload, "root") else [payload]
-        taken: list[Path] = []
-        try:
-            for one in sent:
-                taken.append(uploads.take(one.path))
-        except (OSError, ValueError) as error:
-            uploads.remove(taken)
-            raise gr.Error("the file is not here any more: send it again") from error
-        return taken
-
-    move = box.async_move_resource_to_block_cache
-
-    async def sent_only(path: Any) -> Any:
-        if "://" in str(path):
-            raise gr.Error("expected a file that is sent, found an address: nothing is fetched from it")
-        return await move(path)
-
-    box.preprocess = take  # type: ignore[method-assign]
-    box.async_move_resource_to_block_cache = sent_only  # type: ignore[method-assign]
-    return box
+    files = [sent] if isinstance(sent, str) else list(sent or [])
+    if not files:
+        raise Refused("expected an image, found none: send one")
+    taken: list[Path] = []
+    try:
+        for one in files:
+            taken.append(uploads.take(str(one)))
+    except (OSError, ValueError) as error:
+        uploads.remove(taken)
+        raise Refused("the file is not here any more: send it again") from error
+    return taken
 
 
 @contextmanager
-def _all(uploads: Uploads, taken: list[Path] | None) -> Iterator[list[Path]]:
+def _sent(uploads: Uploads, files: Any) -> Iterator[list[Path]]:
     """The files of a call by program, removed at its end; what is wrong with them is told to the caller."""
+    taken: list[Path] = []
     try:
-        if not taken:
-            raise gr.Error("expected an image, found none")
+        taken = _taken(uploads, files)
         yield taken
     except (Refused, Busy) as error:
         raise gr.Error(str(error)) from error
     finally:
-        uploads.remove(taken or [])
-
-
-@contextmanager
-def _one(uploads: Uploads, taken: list[Path] | None) -> Iterator[Path]:
-    with _all(uploads, taken) as paths:
-        yield paths[0]
+        uploads.remove(taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from artimuse.data.pages.html import Html, join, tag
@@ -18,7 +19,9 @@ def said(*parts: str) -> str:
 
 def message(text: str) -> str:
     """Something went wrong, and what to do."""
-    return said(tag("div", tag("b", "That did not work. "), text, class_="card message", role="alert"))
+    return said(
+        tag("div", tag("b", "That did not work. "), text, class_="card message", role="alert")
+    )
 
 
 def busy(ahead: int) -> str:
@@ -34,7 +37,9 @@ def note(text: str) -> Html:
 
 def header(facts: Sequence[str]) -> str:
     """The page's title, and what there is to know of the model."""
-    return said(tag("h1", "How good is this photograph?"), tag("p", " · ".join(facts), class_="quiet"))
+    return said(
+        tag("h1", "How good is this photograph?"), tag("p", " · ".join(facts), class_="quiet")
+    )
 
 
 def alone(picture: Picture, score: Score | None, meaning: Meaning) -> str:
@@ -83,6 +88,7 @@ def no_words() -> str:
 def series(
     pictures: Sequence[Picture],
     ranking: Ranking,
+    of: Mapping[int, Answer],
     why: Mapping[int, Answer],
     meaning: Meaning,
     *,
@@ -92,15 +98,17 @@ def series(
     """A series, best first, and between neighbours P(better) and the model's words.
 
     Args:
-        why: by the place of the better one, as far as they are written.
+        of: what is said of each image, by its place, as far as it is written.
+        why: of each against the next one, by the place of the better one.
         writes: whether the model has language.
         done: nothing more will be written.
     """
     rows: list[Html] = []
     for place, number in enumerate(ranking.order):
-        rows.append(_shot(place, pictures[number], ranking.scores[place], meaning))
+        rows.append(_shot(place, pictures[number], ranking.scores[place], of.get(place), meaning))
         if place < len(ranking.ahead):
-            rows.append(_between(place, ranking.ahead[place], why.get(place), writes=writes, done=done))
+            asked = writes and meaning.compares and not done
+            rows.append(_between(place, ranking.ahead[place], why.get(place), asked=asked))
     how = "each beside every other" if ranking.scored == "pairs" else "each for itself"
     note = (
         f"Scored {how}. P(better) follows from the difference of two scores: none is .50, and 11 points are "
@@ -109,6 +117,12 @@ def series(
     told = [tag("p", note, class_="quiet"), tag("p", meaning.ends, class_="quiet")]
     if not writes:
         told.append(tag("p", "This model has no language: it cannot say why.", class_="quiet"))
+    elif not meaning.compares:
+        text = (
+            "This model has learned to write of one image at a time, so it is not asked how two compare; what "
+            "it writes of each stands beside it."
+        )
+        told.append(tag("p", text, class_="quiet"))
     return said(
         tag("div", tag("h2", f"{len(pictures)} shots, best first"), *told, class_="card"),
         tag("ol", *rows),
@@ -123,28 +137,42 @@ def thumbs(pictures: Sequence[str], what: str) -> str:
     return tag("div", tag("div", *images, class_="thumbs"), class_="said")
 
 
-def _shot(place: int, picture: Picture, score: Score, meaning: Meaning) -> Html:
+def _shot(place: int, picture: Picture, score: Score, of: Answer | None, meaning: Meaning) -> Html:
+    words = [] if of is None else [_said_of(of)]
     best = [tag("span", "Best shot", class_="chip")] if place == 0 else []
     return tag(
         "li",
         tag("div", str(place + 1), class_="place"),
         _figure(picture, picture.name),
-        tag("div", _number(score, *best), _scale(score, meaning, named=False)),
+        tag("div", _number(score, *best), _scale(score, meaning, named=False), *words),
         class_="card shot best" if place == 0 else "card shot",
     )
 
 
-def _between(place: int, ahead: float, why: Answer | None, *, writes: bool, done: bool) -> Html:
-    odds = tag("p", "P(better) ", tag("b", f"{ahead:.2f}"),
-               f" that {place + 1} is better than {place + 2}")  # fmt: skip
+def _between(place: int, ahead: float, why: Answer | None, *, asked: bool) -> Html:
+    """asked: an answer is to come."""
+    better, next_ = place + 1, place + 2
+    odds = tag("p", "P(better) ", tag("b", f"{ahead:.2f}"), f": {better} against {next_}")
     words: list[Html] = []
-    if writes and why is not None:
-        text = tag("blockquote", why.text) if why.text else tag("p", "It wrote nothing.", class_="quiet")
-        asked = f"Told so, and asked how {place + 1} (the first) compares with {place + 2}, the model says:"
-        words = [tag("p", asked, class_="quiet"), text]
-    elif writes and not done:
+    if why is not None:
+        told = (
+            f"Told so, and asked how {better} (the first) compares with {next_}, the model writes:"
+        )
+        words = [tag("p", told, class_="quiet"), _quoted(why)]
+    elif asked:
         words = [tag("p", "The model is asked why ...", class_="quiet")]
     return tag("li", odds, *words, class_="between")
+
+
+def _said_of(answer: Answer) -> Html:
+    return tag("div", tag("p", "The model writes:", class_="quiet"), _quoted(answer))
+
+
+def _quoted(answer: Answer) -> Html:
+    """An answer in which no word is found is told as such: a dot says nothing."""
+    if not re.search(r"\w\w", answer.text):
+        return tag("p", "It found no words.", class_="quiet")
+    return tag("blockquote", answer.text + (" [...]" if answer.cut else ""))
 
 
 def _figure(picture: Picture, caption: str) -> Html:
@@ -199,7 +227,11 @@ def _aspects(score: Score) -> Html:
     return join(
         [
             tag("h2", "By aspect"),
-            tag("div", *(_bar(n, v, score.spreads[n]) for n, v in score.scores.items()), class_="bars"),
+            tag(
+                "div",
+                *(_bar(n, v, score.spreads[n]) for n, v in score.scores.items()),
+                class_="bars",
+            ),
         ]
     )
 

@@ -1,9 +1,9 @@
 """What the page asks of a model: the scores and texts of `artimuse.load`, as they come, one call at a time.
 
-    judge = Judge(model, Turns())
-    judge.score(path)               # a row as scripts/score.py writes it
-    for found in judge.look(path):
-        ...                         # Waiting, Pictures, a Score, then Texts again and again
+judge = Judge(model, Turns())
+judge.score(path)               # a row as scripts/score.py writes it
+for found in judge.look(path):
+    ...                         # Waiting, Pictures, a Score, then Texts again and again
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from artimuse.records import DataError
 MOST_IMAGES = 20
 """Of a series. A model that compares sees every image beside every other one."""
 LONGEST_QUESTION = 1000
+EVALUATION = ATTRIBUTES[-1]
+"""The critique that is asked for of each image of a series."""
 LARGE, SMALL = 640, 320
 """Pixels of the longer side of a picture on the page: of one image, and of each of a series."""
 
@@ -61,6 +63,14 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Of:
+    """What the model says of the image at a place of the ranking."""
+
+    place: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """What the model says of the image at a place of the ranking against the next one."""
 
@@ -68,7 +78,7 @@ class Why:
     answer: Answer
 
 
-Found: TypeAlias = Pictures | Score | Ranking | Texts | Why | Waiting
+Found: TypeAlias = Pictures | Score | Ranking | Texts | Of | Why | Waiting
 
 
 class Judge:
@@ -97,10 +107,16 @@ class Judge:
         """
         return self._stream([image], lambda: self._look(image))
 
-    def rank(self, images: Sequence[Path]) -> Iterator[Found]:
-        """Of a series its ranking, then of each image why it is ahead of the next; errors as of `look`."""
+    def rank(self, images: Sequence[Path], *, compare: bool = True) -> Iterator[Found]:
+        """Of a series its ranking, then what the model says of each image, and of each against the next.
+
+        Args:
+            compare: whether to ask about two images at a time too.
+
+        Errors as of `look`.
+        """
         self._check_series(images)
-        return self._stream(images, lambda: self._rank(images))
+        return self._stream(images, lambda: self._rank(images, compare))
 
     def ask(self, image: Path, question: str) -> Iterator[Found]:
         """The answer to a question, as it is written; errors as of `look`."""
@@ -150,7 +166,7 @@ class Judge:
             wording = protocol(self.model.info.prompt)
             yield from self._texts(whole, {one: wording.attribute(one) for one in ATTRIBUTES})
 
-    def _rank(self, images: Sequence[Path]) -> Generator[Found, None, None]:
+    def _rank(self, images: Sequence[Path], compare: bool) -> Generator[Found, None, None]:
         pictures: list[Picture] = []
         for image in images:
             whole = read_image(image)
@@ -159,13 +175,17 @@ class Judge:
         yield Pictures(tuple(pictures))
         ranking = self.model.rank(images)
         yield ranking
+        if not self.writes:
+            return
+        critic, limit = self.model.critic, self.max_new_tokens
+        question = protocol(self.model.info.prompt).attribute(EVALUATION)
+        for place, number in enumerate(ranking.order):
+            (of_itself,) = critic.write(images[number], [question], max_new_tokens=limit)
+            yield Of(place, of_itself)
         for place, (first, second) in enumerate(pairwise(ranking.order)):
-            if self.writes:
+            if compare:
                 pair, ahead = (images[first], images[second]), ranking.ahead[place]
-                limit = self.max_new_tokens
-                yield Why(
-                    place, comparison(self.model.critic, pair, ahead, max_new_tokens=limit)
-                )
+                yield Why(place, comparison(critic, pair, ahead, max_new_tokens=limit))
 
     def _texts(self, image: ImageSource, asked: dict[str, str]) -> Generator[Found, None, None]:
         """asked: questions by the name that their answers have."""
@@ -173,15 +193,15 @@ class Judge:
         for answers in critic.stream(image, list(asked.values()), max_new_tokens=limit):
             yield Texts(dict(zip(asked, answers, strict=True)))
 
-    def _stream(
-        self, images: Sequence[Path], work: Any
-    ) -> Iterator[Found]:
+    def _stream(self, images: Sequence[Path], work: Any) -> Iterator[Found]:
         with _told(images):
             yield from self.turns.stream(work)
 
     def _check_scores(self) -> None:
         if not self.scores:
-            raise Refused("this model has no score read-out: it answers questions, and scores nothing")
+            raise Refused(
+                "this model has no score read-out: it answers questions, and scores nothing"
+            )
 
     def _check_writes(self) -> None:
         if not self.writes:

@@ -1,8 +1,8 @@
 """What a model's numbers mean, as far as its folder says so; what is not on record is not made up.
 
-    meaning = read_meaning(model.info, folder)
-    meaning.ends                    # "0 and 100 are the ends of the scale that ... (artimuse: 0 to 10)."
-    meaning.above(61.3)             # .54: of the held-out images this share scores lower
+meaning = read_meaning(model.info, folder)
+meaning.ends                    # "0 and 100 are the ends of the scale that ... (artimuse: 0 to 10)."
+meaning.above(61.3)             # .54: of the held-out images this share scores lower
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from artimuse.config import Config
+from artimuse.config import Config, ConfigError
 from artimuse.config.sources import ArtiMuseSource
 from artimuse.config.stages import stages_of
 from artimuse.models.info import ModelInfo
@@ -31,6 +31,7 @@ class Meaning:
     """ends, spread: what 0 and 100 are, and what stands behind "give or take". words: the read-out's own names
     for evenly spread scores, lowest first, () for none. held_out: the model's scores of the images that its
     run held out, rising, () where they are not there. critiques: what to know of its texts, None for nothing.
+    compares: whether it may have learned to write of two images at once.
     """
 
     ends: str
@@ -38,6 +39,7 @@ class Meaning:
     words: tuple[str, ...] = ()
     held_out: tuple[float, ...] = ()
     critiques: str | None = None
+    compares: bool = True
 
     def above(self, score: float) -> float | None:
         """The share of the held-out images that score lower; None where that is not known."""
@@ -56,29 +58,35 @@ class Meaning:
 def read_meaning(info: ModelInfo, folder: Path) -> Meaning:
     """From artimuse.json, training.json, and the results of the run whose model/ the folder is.
 
-    Raises:
-        ConfigError: for a damaged training.json.
+    A record that cannot be read, as of another version, is one that is not there, and is told as such.
     """
-    training = read_training(folder)
+    training, problem = None, "is not on record in its folder."
+    try:
+        training = read_training(folder)
+    except ConfigError as error:
+        problem = f"cannot be read from its record: {error}"
     words = words_of(info.readout) if info.readout is not None else ()
     return Meaning(
-        ends=_ends(training),
+        ends=_ends(training, problem),
         spread=_spread(info.readout_kind),
         words=words if info.readout_kind == "levels" else (),
         held_out=_held_out(info, folder),
         critiques=_critiques(training),
+        compares=not _from_nothing(training),
     )
 
 
-def _ends(training: Training | None) -> str:
+def _ends(training: Training | None, problem: str) -> str:
     scales = dict(_scales(training.recipe)) if training is not None else {}
     if not scales:
         return (
             "0 is the lowest score that this model can give and 100 the highest; which marks it was trained "
-            "on is not on record in its folder."
+            f"on {problem}"
         )
     told = ", ".join(f"{name}: {low:g} to {high:g}" for name, (low, high) in scales.items())
-    return f"0 and 100 are the ends of the scales on which its training images were marked ({told})."
+    return (
+        f"0 and 100 are the ends of the scales on which its training images were marked ({told})."
+    )
 
 
 def _scales(recipe: Config) -> Iterator[tuple[str, tuple[float, float]]]:
@@ -117,6 +125,15 @@ def _taught(training: Training | None) -> bool | None:
     if training.base == "trained here":
         return _taught(training.before)
     return None if training.base == "unknown" else False
+
+
+def _from_nothing(training: Training | None) -> bool:
+    """Whether a model began from random weights here: the texts of this project's data sets are of one image."""
+    while training is not None:
+        if training.base == "random weights":
+            return True
+        training = training.before
+    return False
 
 
 def _held_out(info: ModelInfo, folder: Path) -> tuple[float, ...]:

@@ -125,8 +125,10 @@ class Uploads:
             self.forget(owner)
         for path in self.received.rglob("*"):
             # Directly in the folder lie files that are being sent; one that is complete has a folder.
-            limit = SENDING_S if path.parent == self.received else self.received_s
             try:
+                # (Gradio leaves an empty file behind there for every one that it hands over.)
+                sending = path.parent == self.received and path.is_file() and path.stat().st_size
+                limit = SENDING_S if sending else self.received_s
                 # The time of the last change: a complete file is moved into its place.
                 if time.time() - path.stat().st_ctime <= limit:
                     continue
