@@ -128,3 +128,25 @@ def test_nothing_asked_is_nothing_answered(tiny_model: AestheticModel, tmp_path:
 def test_a_missing_image_is_an_error(tiny_model: AestheticModel, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"none\.jpg"):
         Critic(tiny_model, device="cpu").answer(tmp_path / "none.jpg", QUESTIONS)
+
+
+@pytest.mark.parametrize(("limit", "every"), [(12, 4), (12, 5), (3, 4), (1, 1)])
+def test_a_stream_grows_into_what_is_written(
+    tiny_model: AestheticModel, image: Path, limit: int, every: int
+) -> None:
+    critic = Critic(tiny_model, device="cpu")
+    stream = list(critic.stream(image, QUESTIONS, max_new_tokens=limit, every=every))
+    assert stream[-1] == critic.write(image, QUESTIONS, max_new_tokens=limit)
+    assert len(stream) == -(-limit // every)
+    for before, after in zip(stream, stream[1:], strict=False):
+        assert before != after
+        assert all(a.text.startswith(b.text) for a, b in zip(after, before, strict=True))
+
+
+def test_a_stream_that_is_left_leaves_nothing_behind(
+    tiny_model: AestheticModel, image: Path
+) -> None:
+    stream = Critic(tiny_model, device="cpu").stream(image, QUESTIONS, max_new_tokens=12, every=1)
+    next(stream)
+    assert not torch.is_inference_mode_enabled()  # between two yields the caller's own mode holds
+    assert torch.ones(1, requires_grad=True).mul(2).requires_grad

@@ -1,4 +1,4 @@
-"""The page as a person uses it: a real Chromium, images dropped on it, at the width of a phone and of a desk."""
+"""The page as a person uses it: a real Chromium, images dropped on it, as wide as a phone and as a desk."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def _taught(training: Training | None) -> bool | None:
 
 
 def _from_nothing(training: Training | None) -> bool:
-    """Whether a model began from random weights here: the texts of this project's data sets are of one image."""
+    """Whether a model began from random weights here: the texts of our data sets are of one image each."""
     while training is not None:
         if training.base == "random weights":
             return True

@@ -56,7 +56,8 @@ body, gradio-app { background: var(--ground) !important; }
   position: absolute; top: -.28rem; bottom: -.28rem; width: 2px; background: var(--ink); opacity: .55;
 }
 .said .axis {
-  display: flex; justify-content: space-between; margin: .45rem -.5rem 0; font-size: .78rem; color: var(--quiet);
+  display: flex; justify-content: space-between; margin: .45rem -.5rem 0;
+  font-size: .78rem; color: var(--quiet);
 }
 .said .bars { display: grid; gap: .45rem; margin: .6rem 0 0; }
 .said .bar { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .8rem; font-size: .9rem; }
