@@ -48,11 +48,14 @@ def serve(args: argparse.Namespace) -> int:
         print(f"page={page.url} model={args.model} device={model.device}", flush=True)
         if args.host not in ("127.0.0.1", "localhost", "::1"):
             print(f"whoever reaches {args.host}:{args.port} may use it", flush=True)
-        # Either way what was sent is removed.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, _end)  # as Ctrl-C: what was sent is removed
         with contextlib.suppress(KeyboardInterrupt):
             page.wait()
     return 0
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

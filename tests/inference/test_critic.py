@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_a_stream_grows_into_what_is_written(
     stream = list(critic.stream(image, QUESTIONS, max_new_tokens=limit, every=every))
     assert stream[-1] == critic.write(image, QUESTIONS, max_new_tokens=limit)
     assert len(stream) == -(-limit // every)
-    for before, after in zip(stream, stream[1:], strict=False):
+    for before, after in pairwise(stream):
         assert before != after
         assert all(a.text.startswith(b.text) for a, b in zip(after, before, strict=True))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inference.page.leftovers import collect_leftovers
 from PIL import Image
 
 import artimuse
@@ -33,6 +34,12 @@ PHONE, DESK = 390, 1440
 TIMEOUT_MS = 60_000
 BOX = "#drop button"
 Open = Callable[[int], Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    yield
+    collect_leftovers()
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,17 @@ _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans
 # Named as text, fonts are those of the system; Gradio's own would be files to fetch.
 THEME = Base(font=_FONTS, font_mono=("ui-monospace", "Consolas", "monospace"), primary_hue="blue")
 
+# Not for programs, whose names these must not take; what goes on is drawn by the page itself.
+_OF_THE_PAGE: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "trigger_mode": "always_last",
+}
+
 HINT = (
-    "Drop a photograph above for its score and what the model writes of it, or several of one subject to have "
-    "them ranked; or choose an example. What you send stays on this machine, and is deleted afterwards."
+    "Drop a photograph for its score and what the model writes of it, or several of one subject to have "
+    "them ranked; or choose an example. What you send goes to the machine that serves this page, no further, "
+    "and is deleted afterwards."
 )
 
 
@@ -54,10 +62,6 @@ def _page(actions: Actions, blocks: gr.Blocks, facts: Sequence[str]) -> None:
         label=f"One photograph, or 2 to {MOST_IMAGES} of the same subject",
         file_count="multiple", file_types=["image"], height=150, elem_id="drop",
     )  # fmt: skip
-    shown = gr.Dataset(
-        label="Examples (drawn, not photographed)", components=[gr.HTML(render=False)],
-        samples=[[_example(images)] for images in actions.examples], type="index", elem_id="examples",
-    )  # fmt: skip
     look = gr.HTML(drawing.said(drawing.note(HINT)), elem_id="look")
     words = gr.HTML("", elem_id="words")
     if actions.judge.writes:
@@ -68,18 +72,18 @@ def _page(actions: Actions, blocks: gr.Blocks, facts: Sequence[str]) -> None:
             )  # fmt: skip
             button = gr.Button("Ask", variant="primary", scale=1, min_width=90, elem_id="ask")
         answer = gr.HTML("", elem_id="answer")
-        gr.on(
-            [question.submit, button.click], actions.ask, [question], [answer],
-            api_visibility="private", show_progress="hidden", trigger_mode="always_last",
-        )  # fmt: skip
+        gr.on([question.submit, button.click], actions.ask, [question], [answer],
+              api_name="page_ask", **_OF_THE_PAGE)  # fmt: skip
     else:
         answer = gr.HTML("", visible=False)
-    settings: dict[str, Any] = {
-        "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last",
-    }  # fmt: skip
+    # Below what is said of an image, which a phone would otherwise have to be scrolled to.
+    shown = gr.Dataset(
+        label="Examples (drawn, not photographed)", components=[gr.HTML(render=False)],
+        samples=[[_example(images)] for images in actions.examples], type="index", elem_id="examples",
+    )  # fmt: skip
     outputs = [files, look, words, answer]
-    files.upload(actions.drop, [files], outputs, **settings)
-    shown.click(actions.choose, [shown], outputs, **settings)
+    files.upload(actions.drop, [files], outputs, api_name="page_drop", **_OF_THE_PAGE)
+    shown.click(actions.choose, [shown], outputs, api_name="page_choose", **_OF_THE_PAGE)
     blocks.unload(actions.leave)
 
 

@@ -152,7 +152,7 @@ def _shot(place: int, picture: Picture, score: Score, of: Answer | None, meaning
 def _between(place: int, ahead: float, why: Answer | None, *, asked: bool) -> Html:
     """asked: an answer is to come."""
     better, next_ = place + 1, place + 2
-    odds = tag("p", "P(better) ", tag("b", f"{ahead:.2f}"), f": {better} against {next_}")
+    odds = tag("p", "P(better) ", tag("b", f"{ahead:.2f}"), f", {better} against {next_}")
     words: list[Html] = []
     if why is not None:
         told = (
@@ -172,7 +172,7 @@ def _quoted(answer: Answer) -> Html:
     """An answer in which no word is found is told as such: a dot says nothing."""
     if not re.search(r"\w\w", answer.text):
         return tag("p", "It found no words.", class_="quiet")
-    return tag("blockquote", answer.text + (" [...]" if answer.cut else ""))
+    return tag("p", answer.text + (" [...]" if answer.cut else ""), class_="quote")
 
 
 def _figure(picture: Picture, caption: str) -> Html:

@@ -96,14 +96,20 @@ def open_page(
         examples = draw_examples(place / "examples")
         blocks = build_blocks(judge, uploads, meaning, examples, name=folder.resolve())
         ends.callback(blocks.close, verbose=False)
-        _, url, _ = blocks.launch(
-            server_name=host, server_port=port, share=False, inbrowser=False, quiet=True,
-            prevent_thread_lock=True, max_file_size=f"{MOST_MB}mb", ssr_mode=False, pwa=False,
-            mcp_server=False, num_workers=0, run_history=False, enable_monitoring=False,
-            footer_links=["api"], theme=THEME, css=STYLE, allowed_paths=[], root_path="",
-            state_session_capacity=100, max_threads=most_waiting + 20, inline=False, auth=None,
-            app_kwargs={"middleware": [Middleware(Guard, uploads=uploads)]},
-        )  # fmt: skip
+        try:
+            _, url, _ = blocks.launch(
+                server_name=host, server_port=port, share=False, inbrowser=False, quiet=True,
+                prevent_thread_lock=True, max_file_size=f"{MOST_MB}mb", ssr_mode=False, pwa=False,
+                mcp_server=False, num_workers=0, run_history=False, enable_monitoring=False,
+                footer_links=["api"], theme=THEME, css=STYLE, allowed_paths=[], root_path="",
+                state_session_capacity=100, max_threads=most_waiting + 20, inline=False, auth=None,
+                app_kwargs={"middleware": [Middleware(Guard, uploads=uploads)]},
+            )  # fmt: skip
+        except OSError as error:
+            raise OSError(
+                f"{host}:{port or 'any port'}: cannot be opened: it is taken, or no address of this machine; "
+                "choose another --port or --host"
+            ) from error
         yield Page(url, place, judge, uploads)
 
 

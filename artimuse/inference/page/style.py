@@ -90,7 +90,8 @@ body, gradio-app { background: var(--ground) !important; }
 .said .shot .number { font-size: 1.6rem; } .said .shot .number small { font-size: .9rem; }
 .said .between { margin: 0 0 .9rem 1.6rem; padding: .1rem 0 .1rem 1rem; border-left: 3px solid var(--line); }
 .said .between b { font-variant-numeric: tabular-nums; }
-.said blockquote { margin: .2rem 0 0; padding: 0; border: 0; font-style: italic; color: var(--ink); }
+.said .quote { margin: .1rem 0 0; font-style: italic; }
+#drop, #drop button { border-color: var(--quiet) !important; }
 .said .thumbs { display: flex; gap: .25rem; justify-content: center; }
 .said .thumbs img { width: 5.2rem; height: 5.2rem; object-fit: cover; border-radius: 6px; }
 .gallery-item:focus-visible, .gradio-container button:focus-visible, .gradio-container textarea:focus-visible {

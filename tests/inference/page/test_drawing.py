@@ -132,8 +132,8 @@ def test_a_series_is_shown_best_first(writes: bool) -> None:
     assert places == sorted(places)
     assert len(read.of_class("best")) == 1
     assert read.text.count("Best shot") == 1
-    assert "P(better) 0.71: 1 against 2" in read.text
-    assert "P(better) 0.72: 2 against 3" in read.text
+    assert "P(better) 0.71, 1 against 2" in read.text
+    assert "P(better) 0.72, 2 against 3" in read.text
     assert ("More light. [...]" in read.text) == writes
     assert ("It found no words." in read.text) == writes
     assert ("it cannot say why" in read.text) == (not writes)

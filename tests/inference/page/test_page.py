@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from inference.mixed_images import write_mixed
+from inference.page.leftovers import collect_leftovers
 from integration.calls import call_script
 from PIL import Image
 
@@ -42,6 +44,12 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_audit)  # stays for the process, and is silent without `watch`
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    yield
+    collect_leftovers()
 
 
 @pytest.fixture(scope="module")
@@ -259,15 +267,16 @@ def test_files_of_this_machine_are_not_read(page: Page, photos: Path) -> None:
 def test_too_much_at_once_is_refused_before_it_is_read(page: Page) -> None:
     url = f"{page.url}gradio_api/upload"
     kind = {"content-type": "multipart/form-data; boundary=x"}
-    most = MOST_IMAGES * MOST_MB * 2**20
-    with httpx.Client() as client:
-        request = client.build_request(
-            "POST", url, headers={**kind, "content-length": str(most + 1)}
-        )
-        assert client.send(request).status_code == 413
-        unknown = client.post(url, headers=kind, content=iter([b"--x"]))
-        assert unknown.status_code == 413
-        assert "with their length" in unknown.text
+    asked = http.client.HTTPConnection(httpx.URL(page.url).netloc.decode())
+    asked.putrequest("POST", "/gradio_api/upload")
+    for name, value in {**kind, "content-length": str(MOST_IMAGES * MOST_MB * 2**20 + 1)}.items():
+        asked.putheader(name, value)
+    asked.endheaders()  # and not one byte of it
+    assert asked.getresponse().status == 413
+    asked.close()
+    unknown = httpx.post(url, headers=kind, content=iter([b"--x"]))
+    assert unknown.status_code == 413
+    assert "with their length" in unknown.text
     assert (
         httpx.post(f"{page.url}gradio_api/call/score", content=b" " * (2**20 + 1)).status_code
         == 413

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ def open_uploads(tmp_path: Path) -> Iterator[Callable[..., Uploads]]:
 
 def send(uploads: Uploads, name: str = "a.jpg", content: bytes = b"pixels") -> Path:
     """As Gradio leaves it: below a folder named after the content."""
-    path = uploads.received / content.hex() / name
+    path = uploads.received / hashlib.sha256(content).hexdigest() / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     return path
