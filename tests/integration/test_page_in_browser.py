@@ -203,7 +203,7 @@ def test_bad_uploads_get_a_message_and_the_page_goes_on(
         drop(tab, images[0])
         expect_score(tab, images[0], model)
     tab.set_input_files("#drop input[type=file]", huge)
-    tab.get_by_text("exceeds").first.wait_for()
+    tab.get_by_text("exceed the maximum allowed size").first.wait_for()
     drop(tab, images[1])
     expect_score(tab, images[1], model)
     tab.context.close()
