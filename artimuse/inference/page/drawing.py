@@ -12,9 +12,9 @@ from artimuse.inference.page.judge import Picture
 from artimuse.inference.page.meaning import Meaning
 
 
-def said(*parts: str) -> str:
-    """A part of the page; what changes in it is read out by a screen reader."""
-    return tag("div", *parts, class_="said", aria_live="polite")
+def said(*parts: str, done: bool = True) -> str:
+    """A part of the page; a screen reader says what changes in it, but not every word that is added."""
+    return tag("div", *parts, class_="said", aria_live="polite" if done else "off")
 
 
 def message(text: str) -> str:
@@ -66,7 +66,8 @@ def critiques(texts: Mapping[str, Answer], *, done: bool, note: str | None) -> s
     notes = [tag("p", note, class_="quiet")] if note else []
     return said(
         tag("div", tag("h2", "What the model writes"), *notes, tag("div", *boxes, class_="critiques"),
-            class_="card")
+            class_="card"),
+        done=done,
     )  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def answered(texts: Mapping[str, Answer], *, done: bool) -> str:
         tag("section", tag("h3", question), _text(answer, done=done), class_="critique")
         for question, answer in texts.items()
     ]
-    return said(tag("div", *boxes, class_="card"))
+    return said(tag("div", *boxes, class_="card"), done=done)
 
 
 def no_words() -> str:
@@ -126,6 +127,7 @@ def series(
     return said(
         tag("div", tag("h2", f"{len(pictures)} shots, best first"), *told, class_="card"),
         tag("ol", *rows),
+        done=done,
     )
 
 
