@@ -103,20 +103,25 @@ def open_at(browser: Any, page: Page) -> Iterator[Open]:
 
 
 def drop(tab: Any, *paths: Path) -> None:
-    """Files let go over the box, as from a folder beside the browser."""
+    """Files let go over the middle of the box, as from a folder beside the browser: whatever lies there gets
+    them."""
     files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
-    carried = tab.evaluate_handle(
+    taken = tab.evaluate(
         """files => {
             const carried = new DataTransfer();
             for (const [name, content] of files) {
                 const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
                 carried.items.add(new File([bytes], name, {type: "image/jpeg"}));
             }
-            return carried;
+            window.scrollTo(0, 0);
+            const box = document.querySelector("#drop").getBoundingClientRect();
+            const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+            const event = new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: carried});
+            return !there.dispatchEvent(event);
         }""",
         files,
     )
-    tab.dispatch_event(BOX, "drop", {"dataTransfer": carried})
+    assert taken, "the browser would have opened the files in the page's place"
 
 
 def expect_score(tab: Any, path: Path, model: artimuse.Model) -> None:
@@ -141,7 +146,7 @@ def test_an_image_is_dropped_and_its_score_and_critiques_appear(
 ) -> None:
     tab = open_at(width)
     assert "How good is this photograph?" in tab.inner_text("h1")
-    assert tab.locator("#examples button").count() >= 6
+    tab.locator("#examples button").nth(5).wait_for()
     drop(tab, images[0])
     expect_score(tab, images[0], model)
     assert wide(tab) == width

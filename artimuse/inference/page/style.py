@@ -91,6 +91,8 @@ body, gradio-app { background: var(--ground) !important; }
 .said .between { margin: 0 0 .9rem 1.6rem; padding: .1rem 0 .1rem 1rem; border-left: 3px solid var(--line); }
 .said .between b { font-variant-numeric: tabular-nums; }
 .said .quote { margin: .1rem 0 0; font-style: italic; }
+/* After a refusal, which is told beside it, the box is to take the next file, not to be covered. */
+#drop [data-testid="status-tracker"] { display: none !important; }
 #drop, #drop button { border-color: var(--quiet) !important; }
 .said .thumbs { display: flex; gap: .25rem; justify-content: center; }
 .said .thumbs img { width: 5.2rem; height: 5.2rem; object-fit: cover; border-radius: 6px; }

@@ -122,7 +122,9 @@ def test_what_was_not_begun_is_not_done(turns: Turns) -> None:
         assert door.begun.wait(20)
         stream: Any = turns.stream(lambda: (begun.append(n) for n in range(3)))
         assert next(stream) == Waiting(1)
+        assert turns.waiting == 1
         stream.close()
+        assert turns.waiting == 0
         door.go.set()
         assert turns.run(lambda: "next") == "next"
     assert begun == []

@@ -40,7 +40,8 @@ def left(uploads: Uploads) -> list[str]:
 
 def test_two_who_send_the_same_each_have_it(open_uploads: Callable[..., Uploads]) -> None:
     uploads = open_uploads()
-    first, second = uploads.take(send(uploads)), uploads.take(send(uploads))
+    shared = send(uploads)
+    first, second = uploads.take(shared), uploads.take(shared)
     assert first != second
     assert first.name == second.name == "a.jpg"
     uploads.remove([first])
