@@ -93,6 +93,7 @@ def open_at(browser: Any, page: Page) -> Iterator[Open]:
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(page.url)
         tab.wait_for_selector(BOX)
+        tab.locator("#examples button").nth(5).wait_for()
         return tab
 
     yield open_
@@ -102,26 +103,31 @@ def open_at(browser: Any, page: Page) -> Iterator[Open]:
     assert errors == []
 
 
+MIDDLE = """() => {
+    window.scrollTo(0, 0);
+    const box = document.querySelector("#drop").getBoundingClientRect();
+    return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+}"""
+"""What lies over the middle of the box."""
+
+
 def drop(tab: Any, *paths: Path) -> None:
-    """Files let go over the middle of the box, as from a folder beside the browser: whatever lies there gets
-    them."""
+    """Files let go over the middle of the box, as from a folder beside the browser."""
     files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
-    taken = tab.evaluate(
-        """files => {
+    # Were it covered, the browser would open them in the page's place.
+    tab.wait_for_function(f"({MIDDLE})()?.closest('#drop button')?.ariaLabel?.includes('drop')")
+    tab.evaluate(
+        f"""files => {{
             const carried = new DataTransfer();
-            for (const [name, content] of files) {
+            for (const [name, content] of files) {{
                 const bytes = Uint8Array.from(atob(content), one => one.charCodeAt(0));
-                carried.items.add(new File([bytes], name, {type: "image/jpeg"}));
-            }
-            window.scrollTo(0, 0);
-            const box = document.querySelector("#drop").getBoundingClientRect();
-            const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-            const event = new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: carried});
-            return !there.dispatchEvent(event);
-        }""",
+                carried.items.add(new File([bytes], name, {{type: "image/jpeg"}}));
+            }}
+            const event = {{bubbles: true, cancelable: true, dataTransfer: carried}};
+            ({MIDDLE})().dispatchEvent(new DragEvent("drop", event));
+        }}""",
         files,
     )
-    assert taken, "the browser would have opened the files in the page's place"
 
 
 def expect_score(tab: Any, path: Path, model: artimuse.Model) -> None:
@@ -146,7 +152,6 @@ def test_an_image_is_dropped_and_its_score_and_critiques_appear(
 ) -> None:
     tab = open_at(width)
     assert "How good is this photograph?" in tab.inner_text("h1")
-    tab.locator("#examples button").nth(5).wait_for()
     drop(tab, images[0])
     expect_score(tab, images[0], model)
     assert wide(tab) == width
