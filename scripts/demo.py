@@ -48,7 +48,9 @@ def serve(args: argparse.Namespace) -> int:
         print(f"page={page.url} model={args.model} device={model.device}", flush=True)
         if args.host not in ("127.0.0.1", "localhost", "::1"):
             print(f"whoever reaches {args.host}:{args.port} may use it", flush=True)
-        signal.signal(signal.SIGTERM, _end)  # as Ctrl-C: what was sent is removed
+        # Whatever the shell has set: what was sent is to be removed.
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, _end)
         with contextlib.suppress(KeyboardInterrupt):
             page.wait()
     return 0

@@ -64,7 +64,7 @@ def test_it_opens_says_where_and_leaves_nothing(
         assert list(temporary.glob("artimuse-page-*"))
         time.sleep(0.2)  # until it waits
         process.send_signal(end)
-        assert process.wait(60) == 0, process.stdout.read()
+        assert process.wait(120) == 0, process.stdout.read()
     finally:
         process.kill()
         process.stdout.close()

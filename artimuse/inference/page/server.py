@@ -104,6 +104,8 @@ def open_page(
                 footer_links=["api"], theme=THEME, css=STYLE, allowed_paths=[], root_path="",
                 state_session_capacity=100, max_threads=most_waiting + 20, inline=False, auth=None,
                 app_kwargs={"middleware": [Middleware(Guard, uploads=uploads)]},
+                # Without its look at the page, which gives up after 3 seconds and wants a share link.
+                _frontend=False,
             )  # fmt: skip
         except OSError as error:
             raise OSError(

@@ -142,7 +142,7 @@ class Uploads:
         self._sweeper.join()
 
     def _sweep_now_and_then(self) -> None:
-        while not self._closed.wait(min(10.0, self.received_s)):
+        while not self._closed.wait(min(10.0, max(0.1, self.received_s))):
             self.sweep()
 
 

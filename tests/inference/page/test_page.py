@@ -267,7 +267,7 @@ def test_files_of_this_machine_are_not_read(page: Page, photos: Path) -> None:
 def test_too_much_at_once_is_refused_before_it_is_read(page: Page) -> None:
     url = f"{page.url}gradio_api/upload"
     kind = {"content-type": "multipart/form-data; boundary=x"}
-    asked = http.client.HTTPConnection(httpx.URL(page.url).netloc.decode())
+    asked = http.client.HTTPConnection(httpx.URL(page.url).netloc.decode(), timeout=30)
     asked.putrequest("POST", "/gradio_api/upload")
     for name, value in {**kind, "content-length": str(MOST_IMAGES * MOST_MB * 2**20 + 1)}.items():
         asked.putheader(name, value)

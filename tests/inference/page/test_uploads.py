@@ -122,7 +122,7 @@ def test_nothing_is_kept_for_long(open_uploads: Callable[..., Uploads]) -> None:
 
 
 def test_where_there_is_no_room_the_oldest_go(open_uploads: Callable[..., Uploads]) -> None:
-    uploads = open_uploads(most_bytes=2000, received_s=0.0)
+    uploads = open_uploads(most_bytes=2000)
     assert uploads.room(2000)
     assert not uploads.room(2001)
     taken: list[Path] = []
@@ -130,6 +130,6 @@ def test_where_there_is_no_room_the_oldest_go(open_uploads: Callable[..., Upload
         taken.append(uploads.take(send(uploads, content=bytes([number]) * 450)))
         uploads.keep(f"owner {number}", taken[-1:])
     assert [path.exists() for path in taken] == [False, True, True]
-    uploads.sweep()
+    uploads.received_s = 0.0
     assert uploads.room(1100)
     assert not uploads.room(1101)
