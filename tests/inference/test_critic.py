@@ -11,7 +11,7 @@ import torch
 
 from artimuse.config import LoraConfig, ModelConfig
 from artimuse.data.images import ImageError, read_image
-from artimuse.inference.critic import Critic
+from artimuse.inference.critic import Answer, Critic
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.models.folder import save_model
@@ -145,9 +145,18 @@ def test_a_stream_grows_into_what_is_written(
 
 
 def test_a_stream_that_is_left_leaves_nothing_behind(
-    tiny_model: AestheticModel, image: Path
+    tiny_model: AestheticModel, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = Critic(tiny_model, device="cpu").stream(image, QUESTIONS, max_new_tokens=12, every=1)
+    critic, inside = Critic(tiny_model, device="cpu"), []
+    answers = critic._answers
+
+    def watched(rows: list[list[int]], limit: int) -> list[Answer]:
+        inside.append(torch.is_inference_mode_enabled())
+        return answers(rows, limit)
+
+    monkeypatch.setattr(critic, "_answers", watched)
+    stream = critic.stream(image, QUESTIONS, max_new_tokens=12, every=1)
     next(stream)
+    assert inside == [True]  # no gradient is kept for anything
     assert not torch.is_inference_mode_enabled()  # between two yields the caller's own mode holds
     assert torch.ones(1, requires_grad=True).mul(2).requires_grad

@@ -53,6 +53,7 @@ class Turns:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._lock = threading.Lock()
         self._line: list[Future[Any]] = []
+        self._closed = threading.Event()
 
     def run(self, work: Callable[[], T]) -> T:
         """What work returns, or raises.
@@ -78,7 +79,7 @@ class Turns:
                 with closing(work()) as found:
                     for one in found:
                         came.put(_Came(one))
-                        if left.is_set():
+                        if left.is_set() or self._closed.is_set():
                             return
             finally:
                 came.put(None)
@@ -101,7 +102,8 @@ class Turns:
             place.cancel()
 
     def close(self) -> None:
-        """Serve nobody any more; what is being done is ended."""
+        """Serve nobody any more; a stream that goes on ends with its next item."""
+        self._closed.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     @property

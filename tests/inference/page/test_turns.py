@@ -128,3 +128,22 @@ def test_what_was_not_begun_is_not_done(turns: Turns) -> None:
         door.go.set()
         assert turns.run(lambda: "next") == "next"
     assert begun == []
+
+
+def test_closing_does_not_wait_for_the_end_of_a_stream() -> None:
+    turns, closed = Turns(), threading.Event()
+
+    def long() -> Generator[int, None, None]:
+        try:
+            for number in range(30_000):
+                yield number
+                time.sleep(0.001)
+        finally:
+            closed.set()
+
+    stream: Any = turns.stream(long)
+    while next(stream) != 3:
+        pass
+    turns.close()
+    assert closed.is_set()
+    assert list(stream)[-1] < 29_999
