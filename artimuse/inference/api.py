@@ -94,6 +94,11 @@ class Model:
         """Base, read-out, aspects and prompt protocol."""
         return self._scorer.model.info
 
+    @property
+    def critic(self) -> Critic:
+        """What writes the texts."""
+        return self._critic
+
     @overload
     def score(self, images: ImageSource) -> Score: ...
     @overload

@@ -11,6 +11,23 @@ from artimuse.prompts import COMPARISON_TEXT
 def written_comparison(
     critic: Critic, images: tuple[Path, Path], probability: float, *, max_new_tokens: int
 ) -> Answer:
+    """As `comparison`, of a model that has something to say.
+
+    Raises:
+        ImageError: for an image that cannot be read.
+        ValueError: for a model without language, or one that wrote nothing.
+    """
+    answer = comparison(critic, images, probability, max_new_tokens=max_new_tokens)
+    if not answer.text:
+        raise ValueError(
+            f"{images[0].name} and {images[1].name}: expected a text, found that the model wrote none"
+        )
+    return answer
+
+
+def comparison(
+    critic: Critic, images: tuple[Path, Path], probability: float, *, max_new_tokens: int
+) -> Answer:
     """What the model says of the first against the second, and whether `max_new_tokens` cut it off.
 
     Args:
@@ -18,7 +35,7 @@ def written_comparison(
 
     Raises:
         ImageError: for an image that cannot be read.
-        ValueError: for a model without language, or one that wrote nothing.
+        ValueError: for a model without language.
     """
     family = critic.family
     if not family.language:
@@ -28,8 +45,4 @@ def written_comparison(
     )
     question = COMPARISON_TEXT.format(verdict=verdict)
     (answer,) = critic.write_about(images, [question], max_new_tokens=max_new_tokens)
-    if not answer.text:
-        raise ValueError(
-            f"{images[0].name} and {images[1].name}: expected a text, found that the model wrote none"
-        )
     return answer

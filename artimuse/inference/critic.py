@@ -5,7 +5,7 @@ Critic(model).answer(Path("a.jpg"), ["Please evaluate ... of Theme & Communicati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from artimuse.data.collate import Item
 from artimuse.data.images import ImageSource, name_of
 from artimuse.inference.device import pick_device
 from artimuse.inference.scorer import Scorer
-from artimuse.inference.writing import Answer
+from artimuse.inference.writing import Answer, Growing, answers
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.records import Question, Sample
 
@@ -55,6 +55,39 @@ class Critic:
         """
         if not questions:
             return []
+        item = self._item(images, questions)
+        scorer = Scorer(self.model, device=self.device, max_new_tokens=max_new_tokens)
+        (answered,) = scorer.answer([item])
+        return list(answered.texts)
+
+    def stream(
+        self,
+        image: ImageSource,
+        questions: Sequence[str],
+        *,
+        max_new_tokens: int = 128,
+        every: int = 4,
+    ) -> Iterator[list[Answer]]:
+        """The answers as far as they are written, every few tokens; the last yield is what `write` gives.
+
+        Raises:
+            As `write_about`, with the first item.
+        """
+        if not questions:
+            yield []
+            return
+        item, limit = self._item((image,), questions), max_new_tokens
+        ready = Scorer(self.model, device=self.device, max_new_tokens=limit).ready([item])
+        growing = Growing(self.model, ready.batch.to(self.device), ready.tips, limit=limit)
+        steps = 0
+        for steps, _ in enumerate(growing, start=1):
+            if steps % every == 0:
+                yield answers(growing.written, self.family, limit=limit)
+        if steps % every or not steps:
+            yield answers(growing.written, self.family, limit=limit)
+
+    def _item(self, images: Sequence[ImageSource], questions: Sequence[str]) -> Item:
+        """The questions about the images."""
         if not self.family.language:
             raise ValueError(
                 f"a {self.family.name} model has no language: it scores and ranks, and answers nothing"
@@ -62,7 +95,4 @@ class Critic:
         asked = tuple(Question("text", question) for question in questions)
         # The collator hands images on to `read_image`, which takes more than paths.
         given: tuple[Any, ...] = tuple(images)
-        item = Item(Sample(name_of(images[0]), given, asked, dataset=""), asked)
-        scorer = Scorer(self.model, device=self.device, max_new_tokens=max_new_tokens)
-        (answered,) = scorer.answer([item])
-        return list(answered.texts)
+        return Item(Sample(name_of(images[0]), given, asked, dataset=""), asked)

@@ -20,7 +20,7 @@ from artimuse.data.images import ImageSource, name_of
 from artimuse.data.views import collator
 from artimuse.inference.choices import branches, chances
 from artimuse.inference.device import pick_device
-from artimuse.inference.writing import Answer, Tip, tips_of, write
+from artimuse.inference.writing import Answer, Growing, Tip, answers, tips_of
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.cpu_linear import use_onednn
 from artimuse.prompts import protocol
@@ -156,10 +156,12 @@ class Scorer:
         texts: list[Answer] = []
         if ready.tips:
             assert self.max_new_tokens is not None
-            limit, family = self.max_new_tokens, self.model.family
-            outputs, rows = write(self.model, batch, ready.tips, limit=limit)
-            # A row ends before the token that ends the turn: one that is full never came to it.
-            texts = [Answer(family.answer_text(row), len(row) >= limit) for row in rows]
+            limit = self.max_new_tokens
+            growing = Growing(self.model, batch, ready.tips, limit=limit)
+            for _ in growing:
+                pass
+            outputs = growing.outputs
+            texts = answers(growing.written, self.model.family, limit=limit)
         else:
             with torch.inference_mode():
                 outputs = self.model(batch, last_layer="read")

@@ -1,6 +1,8 @@
 """Trees that grow: greedy answers to all text questions of a batch, token by token, all images at once.
 
-    outputs, rows = write(model, batch, tips, limit=128)      # token ids per tip
+    growing = Growing(model, batch, tips, limit=128)
+    for _ in growing: ...                 # one more token per answer that is not finished
+    answers(growing.written, family, limit=128), growing.outputs
 
 The batch is read once, with its score questions, and its keys and values are kept. Then every row gets one
 more token per branch that is not finished, seen by that branch alone: the layout is the tree's throughout, so
@@ -9,7 +11,7 @@ the prefix of an image is held once for all its questions, and not once for each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -54,35 +56,39 @@ def tips_of(items: Sequence[Item], family: ChatFamily) -> tuple[Tip, ...]:
     return tuple(tips)
 
 
-def write(
-    model: AestheticModel, batch: Batch, tips: Sequence[Tip], *, limit: int
-) -> tuple[Outputs, list[list[int]]]:
-    """The outputs of a batch on the model's device, and per tip its token ids, at most `limit`, without the
-    end of the turn."""
-    with torch.inference_mode():
-        cache = GrowingCache()
-        outputs = model(batch, cache=cache, last_layer="read")
-        growing = _Growing(model, batch, cache, tips)
-        first = outputs.text_logits.index_select(0, growing.supervised).argmax(-1)
-        with grouped_attention(model.transformers_model):
-            return outputs, growing.until(limit, first.tolist())
+def answers(rows: Sequence[Sequence[int]], family: ChatFamily, *, limit: int) -> list[Answer]:
+    """Token ids per tip, as far as they are written -> texts."""
+    # A row ends before the token that ends the turn: one that is full never came to it.
+    return [Answer(family.answer_text(list(row)), len(row) >= limit) for row in rows]
 
 
-class _Growing:
-    """The state of the trees of a batch while their answers are written.
+class Growing:
+    """The trees of a batch while their answers are written; goes on by one token per answer.
+
+    Args:
+        batch: on the model's device.
+        limit: of tokens per answer.
+
+    Attributes:
+        outputs: of the batch as it was read.
+        written: token ids per tip so far, without the end of the turn.
 
     Shape legend, beside the batch's: N tips, L of them not finished, C columns of the cache, W tokens that a
     row gets in a step.
     """
 
+    @torch.inference_mode()
     def __init__(
-        self, model: AestheticModel, batch: Batch, cache: GrowingCache, tips: Sequence[Tip]
+        self, model: AestheticModel, batch: Batch, tips: Sequence[Tip], *, limit: int
     ) -> None:
-        self.model, self.cache = model, cache
+        self.model, self.cache, self.limit = model, GrowingCache(), limit
+        self.outputs: Outputs = model(batch, cache=self.cache, last_layer="read")
+        self.written: list[list[int]] = [[] for _ in tips]
         self.dtype = model.transformers_model.get_input_embeddings().weight.dtype
         device = batch.input_ids.device
-        self.supervised = torch.tensor([tip.supervised for tip in tips], device=device)
-        places = batch.supervised.index_select(0, self.supervised)
+        supervised = torch.tensor([tip.supervised for tip in tips], device=device)
+        self.first = self.outputs.text_logits.index_select(0, supervised).argmax(-1).tolist()
+        places = batch.supervised.index_select(0, supervised)
         # (A,N): an answer goes on from the position that predicts its first token.
         self.start = batch.positions.flatten(1).index_select(1, places) + 1
         self.row_of = (places // batch.input_ids.shape[1]).tolist()
@@ -91,22 +97,25 @@ class _Growing:
         self.columns = batch.branch.masked_fill(batch.tree == PADDING, PADDING)
         self.rows = list(range(len(batch.input_ids)))
 
-    def until(self, limit: int, tokens: list[int]) -> list[list[int]]:
-        """Token ids per tip, given the first of each."""
+    # The decorator holds inside a step alone: between two of them the caller's own mode does.
+    @torch.inference_mode()
+    def __iter__(self) -> Iterator[None]:
+        """Yield after each token that was added to `written`."""
         end = self.model.family.end_of_turn_id
-        written: list[list[int]] = [[] for _ in self.row_of]
-        live, slots = list(range(len(written))), None
-        for step in range(limit):
+        live, tokens, slots = list(range(len(self.written))), self.first, None
+        for step in range(self.limit):
             going = [(tip, token) for tip, token in zip(live, tokens, strict=True) if token != end]
+            if not going:
+                return
             for tip, token in going:
-                written[tip].append(token)
-            if not going or step == limit - 1:
-                break
+                self.written[tip].append(token)
+            yield
+            if step == self.limit - 1:
+                return
             if slots is None or len(going) < len(live):
                 live = [tip for tip, _ in going]
                 slots = self._lay_out(live)
             tokens = self._step(slots, [token for _, token in going], step)
-        return written
 
     def _lay_out(self, live: list[int]) -> _Slots:
         """Where the next tokens of the live tips go; rows without one leave the cache."""
@@ -142,13 +151,14 @@ class _Growing:
         # Added to the products as it is: a mask of booleans would be turned into this one in every layer.
         mask = torch.zeros(visible.shape, dtype=self.dtype, device=ids.device)
         mask.masked_fill_(~visible, torch.finfo(self.dtype).min)
-        hidden = transformers_model.model(
-            input_ids=ids,
-            attention_mask=mask[:, None],
-            position_ids=axes(slots.start + step),
-            past_key_values=self.cache,
-            use_cache=True,
-        ).last_hidden_state.flatten(0, 1)
+        with grouped_attention(transformers_model):
+            hidden = transformers_model.model(
+                input_ids=ids,
+                attention_mask=mask[:, None],
+                position_ids=axes(slots.start + step),
+                past_key_values=self.cache,
+                use_cache=True,
+            ).last_hidden_state.flatten(0, 1)
         logits = transformers_model.lm_head(hidden.index_select(0, slots.index))
         return logits.argmax(-1).tolist()
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from artimuse.config import LoraConfig, ModelConfig
 from artimuse.data.images import ImageError, read_image
+from artimuse.inference import writing
 from artimuse.inference.critic import Critic
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
@@ -122,9 +125,46 @@ def test_an_adapter_writes_too(tiny_model: AestheticModel, image: Path, tmp_path
 
 
 def test_nothing_asked_is_nothing_answered(tiny_model: AestheticModel, tmp_path: Path) -> None:
-    assert Critic(tiny_model, device="cpu").answer(tmp_path / "none.jpg", []) == []
+    critic = Critic(tiny_model, device="cpu")
+    assert critic.answer(tmp_path / "none.jpg", []) == []
+    assert list(critic.stream(tmp_path / "none.jpg", [])) == [[]]
 
 
 def test_a_missing_image_is_an_error(tiny_model: AestheticModel, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"none\.jpg"):
         Critic(tiny_model, device="cpu").answer(tmp_path / "none.jpg", QUESTIONS)
+
+
+@pytest.mark.parametrize(("limit", "every"), [(12, 4), (12, 5), (3, 4), (1, 1)])
+def test_a_stream_grows_into_what_is_written(
+    tiny_model: AestheticModel, image: Path, limit: int, every: int
+) -> None:
+    critic = Critic(tiny_model, device="cpu")
+    stream = list(critic.stream(image, QUESTIONS, max_new_tokens=limit, every=every))
+    assert stream[-1] == critic.write(image, QUESTIONS, max_new_tokens=limit)
+    assert len(stream) == -(-limit // every)
+    for before, after in pairwise(stream):
+        assert before != after
+        assert all(a.text.startswith(b.text) for a, b in zip(after, before, strict=True))
+
+
+def test_a_stream_that_is_left_leaves_nothing_behind(
+    tiny_model: AestheticModel, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    critic = Critic(tiny_model, device="cpu")
+    config = tiny_model.transformers_model.model.language_model.config
+    before, inside = config._attn_implementation, []
+    step = writing.Growing._step
+
+    def watched(self: writing.Growing, *given: Any) -> list[int]:
+        inside.append(torch.is_inference_mode_enabled())
+        return step(self, *given)
+
+    monkeypatch.setattr(writing.Growing, "_step", watched)
+    stream = critic.stream(image, QUESTIONS, max_new_tokens=12, every=1)
+    next(stream)
+    next(stream)
+    assert inside == [True]  # no gradient is kept for anything
+    assert config._attn_implementation == before
+    assert not torch.is_inference_mode_enabled()  # between two yields the caller's own mode holds
+    assert torch.ones(1, requires_grad=True).mul(2).requires_grad

@@ -86,13 +86,13 @@ def test_answers_that_end_early_leave_the_others_as_they_are(
     expected = [row[: row.index(end)] if end in row else row for row in ids]
     assert len({len(row) for row in expected}) > 1
     widths: list[int] = []
-    step = writing._Growing._step
+    step = writing.Growing._step
 
-    def watched(self: writing._Growing, slots: writing._Slots, *rest: object) -> list[int]:
+    def watched(self: writing.Growing, slots: writing._Slots, *rest: object) -> list[int]:
         widths.append(len(slots.index))
         return step(self, slots, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(writing._Growing, "_step", watched)
+    monkeypatch.setattr(writing.Growing, "_step", watched)
     # The prompts end with the real end-of-turn token of the template, whatever ends an answer.
     family.end_of_turn_id = end
     found = [[int(n) for n in text.split()] for one in answers(tiny_model, items) for text in one]

@@ -1,19 +1,25 @@
 """The style sheet that pages share: light and dark as the system asks, and no line wider than the window."""
 
-STYLE = """
-:root {
-  color-scheme: light dark;
+LIGHT = """\
   --ground: #f7f6f3; --card: #ffffff; --ink: #1f2023; --quiet: #65676d; --line: #e3e1db;
   --bar: #4a7fb5; --mark: #c2410c; --taught: #cfe8cf; --read: #fbdfa5; --code: #f3f1ec;
   --refused: #b3261e; --warning: #9a5b00; --note: #4f5d73; --good: #1f7a3d;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --ground: #141518; --card: #1e2024; --ink: #e9e7e2; --quiet: #a0a3aa; --line: #34373d;
-    --bar: #6ea3d8; --mark: #fb923c; --taught: #26502e; --read: #664a12; --code: #17181b;
-    --refused: #ff8a80; --warning: #f2b457; --note: #a9b7cc; --good: #7fd195;
-  }
-}
+"""
+DARK = """\
+  --ground: #141518; --card: #1e2024; --ink: #e9e7e2; --quiet: #a0a3aa; --line: #34373d;
+  --bar: #6ea3d8; --mark: #fb923c; --taught: #26502e; --read: #664a12; --code: #17181b;
+  --refused: #ff8a80; --warning: #f2b457; --note: #a9b7cc; --good: #7fd195;
+"""
+
+STYLE = (
+    f"""
+:root {{
+  color-scheme: light dark;
+{LIGHT}}}
+@media (prefers-color-scheme: dark) {{ :root {{
+{DARK}}} }}
+"""
+    + """\
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body {
@@ -92,3 +98,4 @@ summary .quiet { font-weight: 400; }
 }
 @media print { body { background: none; } .card, .panel { break-inside: avoid; } }
 """
+)

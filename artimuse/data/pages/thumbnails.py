@@ -20,9 +20,13 @@ QUALITY = 80
 def thumbnail(file: str | Path, side: int = SIDE) -> str | None:
     """The image as training reads it, at most `side` pixels wide and high; at 176, about 6 KB."""
     try:
-        image = read_image(file)
+        return data_uri(read_image(file), side)
     except ImageError:
         return None
+
+
+def data_uri(image: Image.Image, side: int) -> str:
+    """An RGB image, at most so many pixels wide and high, which it is itself scaled down to."""
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     written = io.BytesIO()
     image.save(written, "JPEG", quality=QUALITY)
