@@ -18,11 +18,14 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import (
     FlopCounterMode,
     sdpa_backward_flop_count,
     sdpa_flop_count,
 )
+
+from artimuse.models.cpu_linear import has_onednn, product
 
 PEAKS = {
     "H100 PCIe": 756e12,
@@ -77,7 +80,7 @@ def _linear(left: Any, right: Any, *_: Any, **__: Any) -> int:
 
 def _formulas() -> dict[Any, Callable[..., int]]:
     found = {op: _attention(op) for op in _ATTENTION}
-    if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    if has_onednn():
         found[torch.ops.mkldnn._linear_pointwise] = _linear
     return found
 
@@ -105,7 +108,7 @@ class FlopCount(FlopCounterMode):
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float | None:
     """Most FLOP/s of a device: CUDA's from its data sheet (bf16), None where it is not known here; the CPU's
-    measured by a large matrix product on as many threads as torch has now."""
+    measured by a large matrix product on as many threads as torch has now, by its BLAS or by oneDNN."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
         known = (peak for chip, peak in PEAKS.items() if all(w in name for w in chip.split()))
@@ -115,12 +118,15 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> float | None:
 
 def _measured_peak(dtype: torch.dtype, repeats: int = 8) -> float:
     """The fastest of some products: whatever else runs on the machine makes others slower."""
-    left = torch.randn(_MATMUL, _MATMUL).to(dtype)
-    right, out = left.T.contiguous(), torch.empty_like(left)
-    torch.mm(left, right, out=out)
+    left, right = (torch.randn(_MATMUL, _MATMUL).to(dtype) for _ in range(2))
+    products: list[Callable[[Tensor, Tensor], Tensor]] = [torch.mm]
+    if has_onednn():
+        products.append(product)
     seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        torch.mm(left, right, out=out)
-        seconds.append(time.perf_counter() - began)
+    for multiply in products:
+        multiply(left, right)
+        for _ in range(repeats):
+            began = time.perf_counter()
+            multiply(left, right)
+            seconds.append(time.perf_counter() - began)
     return 2 * _MATMUL**3 / min(seconds)

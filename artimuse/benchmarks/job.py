@@ -24,7 +24,7 @@ import torch
 from artimuse.benchmarks.presets import Preset
 from artimuse.records import Sample
 
-Variant = Literal["tree", "rows", "multiturn"]
+Variant = Literal["tree", "tree_blas", "rows", "multiturn"]
 Row = dict[str, Any]
 WORKERS = 2
 """Loader processes of every variant."""

@@ -1,4 +1,5 @@
-"""Variant `tree`: this project's own training, from the loader to the optimizer; and what all variants share.
+"""Variants `tree` and `tree_blas`: this project's own training, from the loader to the optimizer; and what all
+variants share.
 
 The order of samples, the collator and the settings of a step are the same for every variant, so that each
 takes its optimizer steps over the same images.
@@ -56,6 +57,7 @@ def train_config(job: Job) -> TrainConfig:
         accumulation=preset.accumulation,
         precision=preset.precision,
         threads=job.threads,
+        onednn=job.variant != "tree_blas",
         clip=None,
     )
 

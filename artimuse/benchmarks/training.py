@@ -3,6 +3,7 @@
     rows = list(training_rows(PRESETS["tiny"], case="all", repeats=5, threads=2, device="cpu"))
 
 tree       this project's training: its loader, its step (training/step.py)
+tree_blas  on a CPU, the same with torch's own matrix products (train.onednn: false), as the two below have them
 rows       the same model, weights, images and questions through transformers' own Trainer, a row per
            question, at the batch size that is fastest of those that fit
 multiturn  an image's questions as turns of one row through Trainer; another loss, so compared in speed only
@@ -30,7 +31,7 @@ from artimuse.benchmarks.presets import Preset, Shape
 from artimuse.benchmarks.steps import run_tree
 from artimuse.benchmarks.stock import run_search, run_stock
 
-VARIANTS: tuple[Variant, ...] = ("tree", "rows", "multiturn")
+STOCK: tuple[Variant, ...] = ("rows", "multiturn")
 POOL = 4
 """Steps' worth of different samples; longer runs see them again, in another order."""
 
@@ -108,7 +109,9 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
     gradient = tree.folder / "rows.safetensors"
     tried = search(replace(tree, gradient=None))
     jobs = [tree]
-    for variant in VARIANTS[1:]:
+    if tree.device == "cpu":
+        jobs.append(replace(tree, variant="tree_blas", gradient=tree.folder / "blas.safetensors"))
+    for variant in STOCK:
         kept = gradient if variant == "rows" else None
         batch = best_batch(tried[variant])
         jobs.append(replace(tree, variant=variant, batch=batch, gradient=kept))
@@ -117,16 +120,19 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
         _row(shape, job, facts, repetitions, peak) | {"tried": tried.get(job.variant, [])}
         for job, (facts, repetitions) in zip(jobs, measured, strict=True)
     ]
-    compare(found[0], found[1], measured[0][1], measured[1][1])
-    # Of a variant that memory was too small for there is none.
-    if gradient.exists() and tree.gradient is not None and tree.gradient.exists():
-        found[0]["gradient_difference"] = gradient_difference(tree.gradient, gradient)
+    rows = len(jobs) - len(STOCK)
+    for number in range(rows):
+        compare(found[number], found[rows], measured[number][1], measured[rows][1])
+        own = jobs[number].gradient
+        # Of a variant that memory was too small for there is none.
+        if gradient.exists() and own is not None and own.exists():
+            found[number]["gradient_difference"] = gradient_difference(own, gradient)
     yield from found
 
 
 def search(job: Job) -> dict[str, list[Row]]:
     """Rows per second of every batch size, up to the first that does not fit, for both layouts of rows."""
-    tried: dict[str, list[Row]] = {variant: [] for variant in VARIANTS[1:]}
+    tried: dict[str, list[Row]] = {variant: [] for variant in STOCK}
     with Running(job, run_search) as running:
         while not (told := running.ready()).get("done"):
             if "variant" not in told:
@@ -171,7 +177,7 @@ def _alone(job: Job) -> tuple[Row, list[Row]]:
 
 
 def _start(job: Job) -> Running:
-    return Running(job, run_tree if job.variant == "tree" else run_stock)
+    return Running(job, run_stock if job.variant in STOCK else run_tree)
 
 
 def _row(shape: Shape, job: Job, facts: Row, repetitions: list[Row], peak: float | None) -> Row:
@@ -184,7 +190,7 @@ def _row(shape: Shape, job: Job, facts: Row, repetitions: list[Row], peak: float
         "repeats": len(repetitions),
     }
     row |= (
-        {"accumulation": job.preset.accumulation} if job.variant == "tree" else {"batch": job.batch}
+        {"batch": job.batch} if job.variant in STOCK else {"accumulation": job.preset.accumulation}
     )
     if not repetitions:
         return row | {"out_of_memory": facts["out_of_memory"]}
@@ -203,7 +209,7 @@ def _row(shape: Shape, job: Job, facts: Row, repetitions: list[Row], peak: float
         "vision_flops_share": facts["vision_flops_share"],
         "vision_time_share": spread([r["vision_time_share"] for r in repetitions]),
     }
-    if job.variant == "tree":
+    if job.variant not in STOCK:
         return row | {"data_wait": spread([r["data_wait"] for r in repetitions])}
     # The tree's head need not be called as a module, part by part, so only of Trainer's rows it is known.
     return row | {"head_flops_share": facts["head_flops_share"]}

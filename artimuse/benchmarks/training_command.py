@@ -110,7 +110,7 @@ def summary(rows: list[Row]) -> list[str]:
             if r["model"] == tree["model"] and r["case"] == tree["case"]
         }
         lines.append(
-            f"{tree['case']} {tree['model']}: tree {speed['median']:.2f} times rows at batch "
+            f"{tree['case']} {tree['model']}: {tree['variant']} {speed['median']:.2f} times rows at batch "
             f"{rows_of['rows']['batch']} ({speed['low']:.2f} to {speed['high']:.2f}), "
             f"{tree['of_predicted']:.2f} of the {tree['flops_ratio']:.2f} that FLOPs predict; memory "
             f"{tree['memory_ratio']:.2f} times; gradient difference {tree['gradient_difference']:.1e}; "

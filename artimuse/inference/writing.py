@@ -19,7 +19,6 @@ from torch import Tensor
 
 from artimuse.batch import PADDING, Batch, Outputs
 from artimuse.data.collate import Item
-from artimuse.inference.grouped_attention import grouped_attention
 from artimuse.inference.growing_cache import GrowingCache
 from artimuse.models.aesthetic import AestheticModel, axes
 from artimuse.models.families.chat import ChatFamily
@@ -151,14 +150,14 @@ class Growing:
         # Added to the products as it is: a mask of booleans would be turned into this one in every layer.
         mask = torch.zeros(visible.shape, dtype=self.dtype, device=ids.device)
         mask.masked_fill_(~visible, torch.finfo(self.dtype).min)
-        with grouped_attention(transformers_model):
-            hidden = transformers_model.model(
-                input_ids=ids,
-                attention_mask=mask[:, None],
-                position_ids=axes(slots.start + step),
-                past_key_values=self.cache,
-                use_cache=True,
-            ).last_hidden_state.flatten(0, 1)
+        hidden = transformers_model.model(
+            input_ids=ids,
+            attention_mask=mask[:, None],
+            position_ids=axes(slots.start + step),
+            past_key_values=self.cache,
+            use_cache=True,
+            grouped=True,
+        ).last_hidden_state.flatten(0, 1)
         logits = transformers_model.lm_head(hidden.index_select(0, slots.index))
         return logits.argmax(-1).tolist()
 

@@ -16,6 +16,7 @@ from transformers import Cache
 from artimuse.batch import Batch, Outputs, attention_mask
 from artimuse.models.info import ModelInfo
 from artimuse.models.last_layer import only_rows
+from artimuse.models.patch_embedding import flatten_patches
 from artimuse.models.readouts import Reading, Readout, ScoreLinks
 from artimuse.models.text_losses import target_losses
 from artimuse.models.tree_attention import tree_layout, use_tree_attention
@@ -50,6 +51,7 @@ class AestheticModel(nn.Module):
         self.info = info
         self.frozen: tuple[nn.Module, ...] = ()
         """Modules inside that are run without a graph, and in evaluation mode also while training."""
+        flatten_patches(self.transformers_model)
         self.tree_attention = family.language and use_tree_attention(self.transformers_model)
         """Attend by the structure of the trees, and not by a dense mask; on the CPU, whose kernels can."""
         self.text_chunk: int | None = None

@@ -50,15 +50,18 @@ def use_onednn(model: nn.Module, *, trained: bool | None = None) -> None:
     Args:
         trained: whether they multiply so in training too; None leaves that as it is, which is no at first.
     """
-    if not torch.backends.mkldnn.is_available() or not hasattr(
-        torch.ops.mkldnn, "_linear_pointwise"
-    ):
+    if not has_onednn():
         return
     for module in model.modules():
         if type(module) is nn.Linear:
             module.__class__ = OneDNNLinear
         if trained is not None and isinstance(module, OneDNNLinear):
             module.trained = trained
+
+
+def has_onednn() -> bool:
+    """Whether this torch has what `product` calls."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def _applies(given: Tensor, weight: Tensor, *, trained: bool) -> bool:

@@ -7,6 +7,7 @@ there: 12 % of the products of an eight-layer model, 3 % of a 32-layer one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 @contextmanager
 def only_rows(transformers_model: Any, index: Tensor) -> Iterator[None]:
     """Forward passes inside give the last hidden states at the tokens of `index` alone, others are undefined.
+    Those of other threads are left as they are.
 
     Args:
         index: into the R*T tokens of a batch.
@@ -36,13 +38,18 @@ def only_rows(transformers_model: Any, index: Tensor) -> Iterator[None]:
 def _restrict(module: nn.Module, index: Tensor) -> list[Any]:
     """Let a module see the tokens of an index alone, and say 0 of the others."""
     shape: tuple[int, ...] = ()
+    ours = threading.get_ident()
 
-    def gather(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def gather(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         nonlocal shape
+        if threading.get_ident() != ours:
+            return None
         shape = tuple(inputs[0].shape[:-1])
         return (inputs[0].flatten(0, -2).index_select(0, index), *inputs[1:])
 
-    def scatter(_: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    def scatter(_: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
+        if threading.get_ident() != ours:
+            return None
         whole = output.new_zeros(*shape, output.shape[-1])
         whole.view(-1, output.shape[-1]).index_copy_(0, index, output)
         return whole

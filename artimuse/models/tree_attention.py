@@ -2,6 +2,7 @@
 
     use_tree_attention(transformers_model)                     # once; other inputs are attended to as before
     model(..., tree_layout=tree_layout(batch.tree, batch.branch))
+    model(..., attention_mask=mask, grouped=True)              # a few new tokens: see `_grouped`
 
 A dense mask computes all T x T products of a row and throws most of them away: of nine branches of 175 tokens
 behind 276, five in six. Here each part is one call of torch's fused kernel, without a mask, and what a branch
@@ -18,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -101,20 +103,44 @@ def _attend(
     attention_mask: Tensor | None,
     *,
     tree_layout: TreeLayout | None = None,
+    grouped: bool = False,
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """transformers' attention function: (R,heads,T,D) -> (R,T,heads,D)."""
+    if grouped and attention_mask is not None:
+        return _grouped(query, key, value, attention_mask, scaling), None
     if tree_layout is None:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
+    if torch.is_autocast_enabled(query.device.type):
+        # As autocast itself does for torch's attention: rotated queries are float32 here, values are not.
+        lower = torch.get_autocast_dtype(query.device.type)
+        query, key, value = query.to(lower), key.to(lower), value.to(lower)
     groups = query.shape[1] // key.shape[1]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     attended: Any = _TreeAttention.apply(
         query, repeat_kv(key, groups), repeat_kv(value, groups), tree_layout, scale
     )
     return attended.transpose(1, 2).contiguous(), None
+
+
+def _grouped(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None
+) -> Tensor:
+    """(R,heads,W,D) queries, (R,groups,C,D) keys, a mask of four axes -> (R,W,heads,D).
+
+    Under a mask, transformers repeats the cached keys and values for every head that shares them (7 in
+    Qwen2.5-7B), in every layer and for every token. Here the queries of those heads are laid side by side
+    instead, as more tokens of one head: the same products, and the cache is read as it lies.
+    """
+    rows, heads, tokens, width = query.shape
+    shared = heads // key.shape[1]
+    side_by_side = query.reshape(rows, key.shape[1], shared * tokens, width)
+    mask = mask.repeat(1, 1, shared, 1)
+    found = scaled_dot_product_attention(side_by_side, key, value, attn_mask=mask, scale=scaling)
+    return found.view(rows, heads, tokens, width).transpose(1, 2).contiguous()
 
 
 class _TreeAttention(torch.autograd.Function):

@@ -259,10 +259,11 @@ def test_the_whole_command_on_tiny_models(tmp_path: Path) -> None:
     assert record["versions"]["transformers"]
     assert record["preset"]["name"] == "tiny"
     assert [(row["case"], row["variant"]) for row in record["rows"]] == [
-        ("nine", "tree"), ("nine", "rows"), ("nine", "multiturn"),
+        ("nine", "tree"), ("nine", "tree_blas"), ("nine", "rows"), ("nine", "multiturn"),
     ]  # fmt: skip
     assert all(row.keys() >= ROW_KEYS for row in record["rows"])
-    tree, rows, _ = record["rows"]
-    assert tree["gradient_difference"] <= 1e-5
-    assert tree["flops_ratio"] > 0
+    tree, blas, rows, _ = record["rows"]
+    for one in (tree, blas):
+        assert one["gradient_difference"] <= 1e-5
+        assert one["flops_ratio"] > 0
     assert rows["batch"] == training.best_batch(rows["tried"])

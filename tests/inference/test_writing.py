@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import DynamicCache
 
 from artimuse.data.collate import Item
 from artimuse.inference import writing
 from artimuse.inference.growing_cache import ROOM, GrowingCache
 from artimuse.inference.scorer import Scorer
+from artimuse.models import tree_attention
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.records import Question, Sample
 
@@ -99,6 +103,34 @@ def test_answers_that_end_early_leave_the_others_as_they_are(
     assert found == expected
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] < widths[0], "finished branches are still computed"
+
+
+def test_the_cache_is_read_as_it_lies(
+    family_model: AestheticModel, items: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every layer of every step, and the same answers as with keys repeated for each head."""
+    seen: list[int] = []
+    grouped: Any = tree_attention._grouped
+
+    def counted(query: Tensor, *rest: Any) -> Any:
+        seen.append(query.shape[2])
+        return grouped(query, *rest)
+
+    monkeypatch.setattr(tree_attention, "_grouped", counted)
+    found = answers(family_model, items)
+    layers = family_model.transformers_model.config.get_text_config().num_hidden_layers
+    assert len(seen) == layers * (LIMIT - 1)
+
+    def repeated(
+        query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None
+    ) -> Tensor:
+        out = scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, scale=scaling, enable_gqa=True
+        )
+        return out.transpose(1, 2).contiguous()
+
+    monkeypatch.setattr(tree_attention, "_grouped", repeated)
+    assert answers(family_model, items) == found
 
 
 def test_what_was_cut_is_told(tiny_model: AestheticModel, items: list[Item]) -> None:

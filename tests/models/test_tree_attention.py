@@ -82,6 +82,25 @@ def test_output_and_gradients_equal_the_dense_masks(case: str, groups: int) -> N
         torch.testing.assert_close(one, other, rtol=1e-4, atol=3e-6)
 
 
+def test_autocast_holds_for_it_too() -> None:
+    """Queries and keys that rotation left in float32, values in bf16, as in fully trained models."""
+    tree, branch = laid_out(ROWS["ragged"])
+    draw = torch.Generator().manual_seed(4)
+    query, key, value = (torch.randn(1, 2, len(tree[0]), 16, generator=draw) for _ in range(3))
+    real = (tree != PADDING)[:, None, :, None]
+    with torch.autocast("cpu", torch.bfloat16):
+        given = query.requires_grad_(), key, value.bfloat16()
+        found, _ = tree_attention._attend(
+            torch.nn.Module(), *given, None, tree_layout=tree_layout(tree, branch)
+        )
+        dense = scaled_dot_product_attention(*given, attn_mask=attention_mask(tree, branch))
+    assert found.dtype == dense.dtype == torch.bfloat16
+    torch.testing.assert_close(found.transpose(1, 2) * real, dense * real, rtol=0.02, atol=0.02)
+    found.float().sum().backward()
+    assert query.grad is not None
+    assert query.grad.dtype == torch.float32
+
+
 def test_less_is_computed(
     family_model: AestheticModel,
     make_sample: Callable[..., Sample],
