@@ -1,8 +1,9 @@
 """One variant of the training benchmark in a process of its own: what it is told, and what it tells.
 
     with Running(job) as variant:
-        facts = variant.ready()          # after its first step: FLOPs, or that memory was out
+        variant.ready()                  # after its first steps: nothing, or that memory was out
         times = [variant.repeat() for _ in range(job.repeats)]
+        facts = variant.repeat()         # one more step: FLOPs
 
 Between two repetitions the process waits, so that variants can take turns on one CPU; its loader processes
 fill their queues meanwhile and then wait too. Its peak memory is its own.
@@ -24,7 +25,7 @@ import torch
 from artimuse.benchmarks.presets import Preset
 from artimuse.records import Sample
 
-Variant = Literal["tree", "tree_blas", "rows", "multiturn"]
+Variant = Literal["tree", "tree_checkpointed", "tree_blas", "rows", "multiturn"]
 Row = dict[str, Any]
 WORKERS = 2
 """Loader processes of every variant."""
@@ -36,7 +37,8 @@ class Job:
 
     family, architecture: of the model. samples: the pool that steps are drawn from. batch: rows of a
     micro-batch (of Trainer's). steps: optimizer steps of a repetition. micro_batches: of a step; None is a
-    whole step. gradient: where to write the first step's gradient. folder: for what Trainer wants to write.
+    whole step. counts: count FLOPs at the end. gradient: where to write the first step's gradient. folder:
+    for what Trainer wants to write.
     """
 
     variant: Variant
@@ -53,15 +55,21 @@ class Job:
     repeats: int = 0
     rows: int | None = None
     gradient: Path | None = None
+    counts: bool = True
 
     @property
     def warm_up(self) -> int:
-        """Steps before the first repetition; in the first, FLOPs are counted."""
+        """Steps before the first repetition; in the first, the gradient is kept."""
         return 1 if self.device == "cpu" else 2
 
     @property
     def total_steps(self) -> int:
-        return self.warm_up + self.repeats * self.steps
+        return self.warm_up + self.repeats * self.steps + self.counted
+
+    @property
+    def counted(self) -> int:
+        """The last step, in which FLOPs are counted: to look at every operation takes memory of its own."""
+        return 1 if self.counts else 0
 
     @property
     def autocast(self) -> bool:

@@ -16,8 +16,8 @@ from artimuse.models.aesthetic import AestheticModel
 HEAD = "lm_head"
 
 
-class FirstStep:
-    """Counts the FLOPs of the step inside it; from `restart` on, adds up the time of the vision tower."""
+class Watch:
+    """Counts the FLOPs of a step inside it; from `restart` on, adds up the time of the vision tower."""
 
     def __init__(self, model: AestheticModel) -> None:
         self.vision = model.family.vision

@@ -1,5 +1,5 @@
-"""Variants `tree` and `tree_blas`: this project's own training, from the loader to the optimizer; and what all
-variants share.
+"""Variants `tree...`: this project's own training, from the loader to the optimizer; and what all variants
+share.
 
 The order of samples, the collator and the settings of a step are the same for every variant, so that each
 takes its optimizer steps over the same images.
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from artimuse.benchmarks.job import WORKERS, Job, Told
-from artimuse.benchmarks.measured import FirstStep, gradients, save_gradient
+from artimuse.benchmarks.measured import Watch, gradients, save_gradient
 from artimuse.benchmarks.models import PROMPT, make_model
 from artimuse.config import ObjectiveConfig, TrainConfig
 from artimuse.data.collate import Collator
@@ -58,6 +58,7 @@ def train_config(job: Job) -> TrainConfig:
         precision=preset.precision,
         threads=job.threads,
         onednn=job.variant != "tree_blas",
+        activation_checkpointing=job.variant == "tree_checkpointed",
         clip=None,
     )
 
@@ -112,17 +113,17 @@ def run_tree(job: Job, link: Told) -> None:
     speed = Speed(device)
     loader = step_loader(data, start=0, workers=WORKERS, pin_memory=device.type == "cuda")
     steps: Iterator[StepData] = speed.waiting(loader)
-    first = FirstStep(stepper.model)
-    with first, _kept_gradient(stepper, job.gradient):
+    watch = Watch(stepper.model)
+    with _kept_gradient(stepper, job.gradient):
         stepper.step(next(steps))
     for _ in range(job.warm_up - 1):
         stepper.step(next(steps))
-    link.tell(**first.facts())
+    link.tell()
     for _ in range(job.repeats):
         link.wait()
         stepper.synchronize()
         speed.row()
-        first.restart()
+        watch.restart()
         began = time.perf_counter()
         taken = [stepper.step(next(steps)) for _ in range(job.steps)]
         stepper.synchronize()
@@ -133,8 +134,12 @@ def run_tree(job: Job, link: Told) -> None:
             tokens=round(sum(data.counts.tokens for data in taken)),
             peak_memory_mb=peak_memory_mb(device),
             data_wait=speed.row()["data_wait"],
-            **first.spent(seconds),
+            **watch.spent(seconds),
         )
+    link.wait()
+    with watch:
+        stepper.step(next(steps))
+    link.tell(**watch.facts())
 
 
 @contextmanager

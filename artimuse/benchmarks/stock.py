@@ -20,7 +20,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from artimuse.batch import Batch, Counts
 from artimuse.benchmarks.job import WORKERS, Job, Told
-from artimuse.benchmarks.measured import FirstStep, gradients, save_gradient
+from artimuse.benchmarks.measured import Watch, gradients, save_gradient
 from artimuse.benchmarks.models import make_model
 from artimuse.benchmarks.rows import Row, RowCollator, RowDataset, conversation_rows, question_rows
 from artimuse.benchmarks.steps import collator, order_of, train_config
@@ -30,6 +30,8 @@ from artimuse.objectives.joint import Objective
 from artimuse.training.optimizer import build_optimizer
 from artimuse.training.speed import peak_memory_mb
 
+SEARCH_REPEATS = 3
+"""Of which the fastest counts: a machine that others share makes some slower."""
 SEARCH_ROWS = 2
 """Times the largest batch size: rows that every batch size is tried on."""
 
@@ -85,8 +87,9 @@ def run_search(job: Job, link: Told) -> None:
         for batch in job.preset.batches:
             told = _Told()
             shorter = replace(
-                job, variant=variant, batch=batch, steps=1, repeats=1, rows=SEARCH_ROWS
-            )
+                job, variant=variant, batch=batch, steps=1, repeats=SEARCH_REPEATS,
+                rows=SEARCH_ROWS, counts=False,
+            )  # fmt: skip
             try:
                 _train(shorter, told, model)
             except torch.OutOfMemoryError:
@@ -94,8 +97,8 @@ def run_search(job: Job, link: Told) -> None:
                 torch.cuda.empty_cache()
                 link.tell(variant=variant, batch=batch, out_of_memory=True)
                 break
-            last = told.facts[-1]
-            link.tell(variant=variant, batch=batch, rows_per_s=last["rows"] / last["seconds"])
+            rates = [fact["rows"] / fact["seconds"] for fact in told.facts if fact]
+            link.tell(variant=variant, batch=batch, rows_per_s=max(rates), tried=rates)
     link.tell(done=True)
 
 
@@ -163,6 +166,8 @@ def _arguments(job: Job, *, rows: int) -> TrainingArguments:
         remove_unused_columns=False,
         label_names=["labels"],
         dataloader_num_workers=WORKERS,
+        # Trainer draws a whole step's micro-batches before it begins with it.
+        dataloader_prefetch_factor=max(2, 2 * rows // job.batch // WORKERS),
         dataloader_pin_memory=job.device != "cpu",
         # Would wait for the device after every micro-batch.
         logging_nan_inf_filter=False,
@@ -184,31 +189,38 @@ def _labelled(scores: dict[str, Tensor], readouts: Tensor) -> Batch:
 
 
 class _Measured(TrainerCallback):
-    """Counts FLOPs and takes the gradient in the first step, then measures repetitions as it is told to."""
+    """Keeps the gradient of the first step, measures repetitions as it is told to, and counts the last step's
+    FLOPs."""
 
     def __init__(self, job: Job, link: Told, model: AestheticModel, steps: list[list[Row]]) -> None:
         self.job, self.link, self.model, self.steps = job, link, model, steps
-        self.first = FirstStep(model)
+        self.watch = Watch(model)
         self.began = 0.0
 
+    def _counted(self, state: Any) -> bool:
+        return self.job.counts and state.global_step == self.job.total_steps - 1
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step == 0:
-            self.first.__enter__()
+        if self._counted(state):
+            self.watch.__enter__()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step == 0:
-            self.first.__exit__()
-            if self.job.gradient is not None:
-                save_gradient(gradients(self.model), self.job.gradient)
+        if self._counted(state):
+            self.watch.__exit__()
+        if state.global_step == 0 and self.job.gradient is not None:
+            save_gradient(gradients(self.model), self.job.gradient)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         done, job = state.global_step - self.job.warm_up, self.job
+        if job.counts and state.global_step == job.total_steps:
+            self.link.tell(**self.watch.facts())
+            return
         if done < 0 or done % job.steps:
             return
         if job.device != "cpu":
             torch.cuda.synchronize()
         if done == 0:
-            self.link.tell(**self.first.facts())
+            self.link.tell()
         else:
             seconds = time.perf_counter() - self.began
             steps = self.steps[state.global_step - job.steps : state.global_step]
@@ -218,9 +230,9 @@ class _Measured(TrainerCallback):
                 images=job.steps * job.preset.images,
                 tokens=sum(row.supervised for step in steps for row in step),
                 peak_memory_mb=peak_memory_mb(torch.device(job.device)),
-                **self.first.spent(seconds),
+                **self.watch.spent(seconds),
             )
         if state.global_step < job.total_steps:
             self.link.wait()
-            self.first.restart()
+            self.watch.restart()
             self.began = time.perf_counter()

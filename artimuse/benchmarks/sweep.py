@@ -4,19 +4,21 @@
     plot(rows, Path("sweep.png"))
 
 Beside every measured point stands what is predicted from the first: over images n times one image; over
-branches the first branch's cost and, for every token that a further branch adds, what a branch token alone
-costs. That is counted: the FLOPs of a tree of one branch less those of its prefix, over the branch's tokens.
+branches the first branch's cost and, for every token that further branches add, what a branch token alone
+costs. That is counted: the FLOPs of a tree of one branch less those of its prefix, over the branch's tokens;
+apart from it what the vocabulary's head costs a target.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from artimuse.batch import Batch
 from artimuse.benchmarks.flops import FlopCount
@@ -78,15 +80,17 @@ def sweep_rows(
                 "model": shape.name,
                 **row,
                 "seconds": spread(row["seconds"]),
-                **_predicted(of_axis[0], row, facts["flops_per_branch_token"]),
+                **_predicted(of_axis[0], row, facts),
             }
 
 
-def _predicted(first: Row, row: Row, per_token: float) -> Row:
+def _predicted(first: Row, row: Row, costs: Row) -> Row:
     if row["axis"] == "images":
         flops = first["flops"] * row["images"] / first["images"]
     else:
-        flops = first["flops"] + per_token * (row["branch_tokens"] - first["branch_tokens"])
+        flops = first["flops"]
+        flops += costs["flops_per_branch_token"] * (row["tokens"] - first["tokens"])
+        flops += costs["flops_per_target"] * (row["targets"] - first["targets"])
     seconds = spread(first["seconds"])["median"] * flops / first["flops"]
     return {"predicted_flops": flops, "predicted_seconds": seconds}
 
@@ -101,12 +105,12 @@ def run_sweep(job: Job, link: Told) -> None:
     for point, step in zip(chosen, data, strict=True):
         with FlopCount() as counted:
             stepper.step(step)
-        tokens = sum(int((batch.branch > 0).sum()) for batch in step.micro_batches)
+        targets = sum(len(batch.supervised) for batch in step.micro_batches)
         rows.append(
             {"axis": point.axis, "images": point.images, "branches": point.branches}
             | {
                 "tokens": step.tokens,
-                "branch_tokens": tokens,
+                "targets": targets,
                 "flops": counted.total,
                 "seconds": [],
             }
@@ -114,7 +118,7 @@ def run_sweep(job: Job, link: Told) -> None:
     for _ in range(job.repeats):
         for row, step in zip(rows, data, strict=True):
             row["seconds"].append(stepper.timed(step))
-    link.tell(points=rows, flops_per_branch_token=_per_branch_token(job, stepper.model, sample))
+    link.tell(points=rows, **_costs(job, stepper.model, sample))
 
 
 def _data(job: Job, sample: Sample, point: Point) -> StepData:
@@ -127,26 +131,35 @@ def _data(job: Job, sample: Sample, point: Point) -> StepData:
     return StepDataset(order, collator(job), seed=job.seed, accumulation=accumulation)[0]
 
 
-def _per_branch_token(job: Job, model: AestheticModel, sample: Sample) -> float:
-    """FLOPs, forward and backward, that a token of a branch adds to its prefix."""
+def _costs(job: Job, model: AestheticModel, sample: Sample) -> Row:
+    """FLOPs, forward and backward, that a token of a branch adds to its prefix, and a target to its token."""
     collate = collator(job)
     batch = collate([Item(sample, sample.questions[:1])]).to(job.device)
     prefix = int((batch.branch[0] == 0).sum())
-    tokens = batch.input_ids.shape[1] - prefix
-    alone = _prefix(batch, prefix)
-    costs = []
-    for read in (batch, alone):
-        with (
-            FlopCount() as counted,
-            torch.autocast(job.device, torch.bfloat16, enabled=job.autocast),
-        ):
-            hidden = model.hidden_states(read)
-            predicting = hidden.index_select(0, read.supervised)
-            logits = model.transformers_model.lm_head(predicting)
-            (hidden.float().sum() + logits.float().sum()).backward()
-        model.zero_grad()
-        costs.append(counted.total)
-    return (costs[0] - costs[1]) / tokens
+
+    def layers(read: Batch) -> Tensor:
+        return model.hidden_states(read)
+
+    whole, hidden = _counted(job, model, lambda: layers(batch))
+    alone, _ = _counted(job, model, lambda: layers(_prefix(batch, prefix)))
+    predicting = hidden.detach().index_select(0, batch.supervised).requires_grad_()
+    head, _ = _counted(job, model, lambda: model.transformers_model.lm_head(predicting))
+    return {
+        "flops_per_branch_token": (whole - alone) / (batch.input_ids.shape[1] - prefix),
+        "flops_per_target": head / len(predicting),
+    }
+
+
+def _counted(job: Job, model: AestheticModel, compute: Callable[[], Tensor]) -> tuple[int, Tensor]:
+    """FLOPs of something forward and backward, and what came of it."""
+    with (
+        FlopCount() as counted,
+        torch.autocast(job.device, torch.bfloat16, enabled=job.autocast),
+    ):
+        found = compute()
+        found.float().sum().backward()
+    model.zero_grad()
+    return counted.total, found
 
 
 def _prefix(batch: Batch, length: int) -> Batch:

@@ -3,6 +3,7 @@
     rows = list(training_rows(PRESETS["tiny"], case="all", repeats=5, threads=2, device="cpu"))
 
 tree       this project's training: its loader, its step (training/step.py)
+tree_checkpointed   on a CPU, the same with train.activation_checkpointing: less memory, more work
 tree_blas  on a CPU, the same with torch's own matrix products (train.onednn: false), as the two below have them
 rows       the same model, weights, images and questions through transformers' own Trainer, a row per
            question, at the batch size that is fastest of those that fit
@@ -31,6 +32,7 @@ from artimuse.benchmarks.presets import Preset, Shape
 from artimuse.benchmarks.steps import run_tree
 from artimuse.benchmarks.stock import run_search, run_stock
 
+ON_CPU: tuple[Variant, ...] = ("tree_checkpointed", "tree_blas")
 STOCK: tuple[Variant, ...] = ("rows", "multiturn")
 POOL = 4
 """Steps' worth of different samples; longer runs see them again, in another order."""
@@ -110,7 +112,9 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
     tried = search(replace(tree, gradient=None))
     jobs = [tree]
     if tree.device == "cpu":
-        jobs.append(replace(tree, variant="tree_blas", gradient=tree.folder / "blas.safetensors"))
+        for variant in ON_CPU:
+            own = tree.folder / f"{variant}.safetensors"
+            jobs.append(replace(tree, variant=variant, gradient=own))
     for variant in STOCK:
         kept = gradient if variant == "rows" else None
         batch = best_batch(tried[variant])
@@ -158,22 +162,23 @@ def measure(jobs: Sequence[Job]) -> list[tuple[Row, list[Row]]]:
     if jobs[0].device != "cpu":
         return [_alone(job) for job in jobs]
     with ExitStack() as stack:
-        running, facts = [], []
+        running = []
         for job in jobs:
             running.append(stack.enter_context(_start(job)))
-            facts.append(running[-1].ready())
+            running[-1].ready()
         turns = [[variant.repeat() for variant in running] for _ in range(jobs[0].repeats)]
+        facts = [variant.repeat() for variant in running]
     return [(fact, [turn[n] for turn in turns]) for n, fact in enumerate(facts)]
 
 
 def _alone(job: Job) -> tuple[Row, list[Row]]:
     with _start(job) as running:
-        facts = running.ready()
-        if "out_of_memory" in facts:
-            return facts, []
-        repetitions = [running.repeat() for _ in range(job.repeats)]
-    lacking = next((row for row in repetitions if "out_of_memory" in row), None)
-    return (lacking, []) if lacking else (facts, repetitions)
+        told = [running.ready()]
+        while "out_of_memory" not in told[-1] and len(told) < job.repeats + 2:
+            told.append(running.repeat())
+    if "out_of_memory" in told[-1]:
+        return told[-1], []
+    return told[-1], told[1:-1]
 
 
 def _start(job: Job) -> Running:

@@ -80,14 +80,14 @@ def train(args: argparse.Namespace) -> int:
 
 
 HEAD = (
-    f"{'case':<9}{'model':<18}{'variant':<10}{'images/s':>10}{'low-high':>16}{'tokens/s':>10}"
+    f"{'case':<9}{'model':<18}{'variant':<18}{'images/s':>10}{'low-high':>16}{'tokens/s':>10}"
     f"{'peak MiB':>10}{'GFLOP/image':>13}{'of peak':>9}"
 )
 
 
 def line(row: Row) -> str:
     """A row of the table that a person reads."""
-    start = f"{row['case']:<9}{row['model']:<18}{row['variant']:<10}"
+    start = f"{row['case']:<9}{row['model']:<18}{row['variant']:<18}"
     if "images_per_s" not in row:
         return f"{start}out of memory"
     rate, share = row["images_per_s"], row["flops_share"]

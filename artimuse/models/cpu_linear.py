@@ -14,11 +14,16 @@ asked for a score in between.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+# oneDNN keeps a kernel for every shape that it has met, 1,024 of them, and a row of trees is as long as it is:
+# that is 15 MB a length, which speed up nothing. Read by oneDNN when it is first asked.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 FEWEST_ROWS = 8
 """With fewer a product is bound by reading the weights, and both are alike."""

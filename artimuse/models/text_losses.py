@@ -32,7 +32,7 @@ def target_losses(head: nn.Module, hidden: Tensor, targets: Tensor, *, chunk: in
         frozen: Any = _FrozenHead.apply(hidden, head.weight, head.bias, targets, chunk, fast)
         return frozen
     parts = [
-        checkpoint(_losses, head, some, of, use_reentrant=False, preserve_rng_state=False)
+        checkpoint(_losses, head, some, of, use_reentrant=False)
         for some, of in zip(hidden.split(chunk), targets.split(chunk), strict=True)
     ]
     return torch.cat(parts)  # type: ignore[arg-type]

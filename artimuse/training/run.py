@@ -38,7 +38,10 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "
 FREE_KEYS = ("run.trackers", "run.wandb_mode", "data.sources.licence", "data.cache", "data.workers",
              "data.check_images", "data.max_bad_frac",
              "train.checkpoint_every", "train.checkpoints_kept", "train.nonfinite_in_a_row",
-             "train.threads", "train.activation_checkpointing")  # fmt: skip
+             "train.threads", "train.activation_checkpointing", "train.text_chunk",
+             "train.tree_attention", "train.onednn")  # fmt: skip
+# What a run had that was begun before there was a choice.
+EARLIER = {"train.layout": "tree"}
 
 
 class RunFolder:
@@ -146,7 +149,8 @@ class RunFolder:
         changed = [
             f"{key}: {before.get(key)!r} -> {now.get(key)!r}"
             for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key) and _of_a_run(key) not in FREE_KEYS
+            if before.get(key, EARLIER.get(_of_a_run(key))) != now.get(key)
+            and _of_a_run(key) not in FREE_KEYS
         ]
         if changed:
             raise ConfigError(
@@ -190,7 +194,8 @@ def config_fingerprint(config: Config) -> str:
     """sha256 of everything in a configuration that decides the result."""
     flat = _flat(yaml.safe_load(to_yaml(config)))
     kept = {k: v for k, v in flat.items()
-            if _of_a_run(k) not in FREE_KEYS and not k.startswith("run.folder")}  # fmt: skip
+            if _of_a_run(k) not in FREE_KEYS and not k.startswith("run.folder")
+            and EARLIER.get(_of_a_run(k), ...) != v}  # fmt: skip
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,7 +11,7 @@ import torch
 from artimuse.benchmarks.cases import make_case
 from artimuse.benchmarks.flops import FlopCount
 from artimuse.benchmarks.job import Job
-from artimuse.benchmarks.measured import FirstStep
+from artimuse.benchmarks.measured import Watch
 from artimuse.benchmarks.models import make_skeleton, parts
 from artimuse.benchmarks.presets import HEAD_SHARE, PRESETS, VISION_SHARE, Shape
 from artimuse.benchmarks.rows import RowCollator, RowDataset, question_rows
@@ -42,7 +42,7 @@ def test_a_row_of_the_cpu_preset_is_mostly_language(shape: Shape, tmp_path: Path
     rows = RowDataset(question_rows(job.samples[:1], collate), job.family)
     model = make_skeleton(job.family, job.architecture)
     batch = RowCollator(collate, readouts=1)([rows[0]])
-    with FirstStep(model) as counted:
+    with Watch(model) as counted:
         StockModel(model)(**batch, num_items_in_batch=torch.tensor(100.0))["loss"].backward()
     shares = counted.facts()
     assert 0.01 < shares["head_flops_share"] <= HEAD_SHARE

@@ -35,26 +35,40 @@ def test_cost_grows_with_images_and_branch_tokens(
     for row in images:
         assert row["tokens"] == row["images"] * images[0]["tokens"]
     assert [row["branches"] for row in branches] == sorted({row["branches"] for row in branches})
-    assert branches[0]["branch_tokens"] < branches[-1]["branch_tokens"]
+    assert branches[0]["tokens"] < branches[-1]["tokens"]
     assert branches[0]["flops"] < branches[-1]["flops"]
-    assert facts["flops_per_branch_token"] > 0
+    # Linear in both, with the slope of what is added alone.
+    for row in images:
+        assert row["flops"] == pytest.approx(
+            sweep._predicted(images[0], row, facts)["predicted_flops"]
+        )
+    for row in branches:
+        predicted = sweep._predicted(branches[0], row, facts)["predicted_flops"]
+        assert row["flops"] == pytest.approx(predicted, rel=0.03)
 
 
 def row(axis: str, number: int, seconds: float) -> Row:
     images, branches = (number, 9) if axis == "images" else (1, number)
     return {
         "case": "sweep", "variant": "tree", "model": "m", "axis": axis, "images": images,
-        "branches": branches, "branch_tokens": 10 * number, "flops": 1e9 * number,
+        "branches": branches, "tokens": 10 * number, "targets": 5 * number, "flops": 1e9 * number,
         "seconds": [seconds, 2 * seconds, 3 * seconds],
     }  # fmt: skip
 
 
 def test_what_is_predicted_starts_at_the_first_point() -> None:
     first, third = row("images", 1, 1.0), row("images", 3, 3.0)
-    assert sweep._predicted(first, first, 1e8) == {"predicted_flops": 1e9, "predicted_seconds": 2.0}
-    assert sweep._predicted(first, third, 1e8) == {"predicted_flops": 3e9, "predicted_seconds": 6.0}
+    costs = {"flops_per_branch_token": 4e7, "flops_per_target": 2e7}
+    assert sweep._predicted(first, first, costs) == {
+        "predicted_flops": 1e9,
+        "predicted_seconds": 2.0,
+    }
+    assert sweep._predicted(first, third, costs) == {
+        "predicted_flops": 3e9,
+        "predicted_seconds": 6.0,
+    }
     one, five = row("branches", 1, 1.0), row("branches", 5, 5.0)
-    assert sweep._predicted(one, five, 5e7) == {"predicted_flops": 3e9, "predicted_seconds": 6.0}
+    assert sweep._predicted(one, five, costs) == {"predicted_flops": 3e9, "predicted_seconds": 6.0}
 
 
 def test_the_plot_is_a_picture(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ for row in scoring_rows(PRESETS["cpu"], folder, repeats=5, threads=2, device="cp
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from artimuse.benchmarks.scoring.process import Job, ReadoutKind, Run, Variant, 
 from artimuse.benchmarks.scoring.stages import OVERLAPPING
 
 Row = dict[str, Any]
-VARIANTS: tuple[Variant, ...] = ("artimuse", "one_at_a_time")
+VARIANTS: tuple[Variant, ...] = ("artimuse", "artimuse_blas", "one_at_a_time")
+"""artimuse_blas: the same with torch's own matrix products, as the last has them; on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def scoring_rows(
     device: str,
     models: Sequence[str] = (),
 ) -> Iterator[Row]:
-    """Two rows a case and model, the variant `artimuse` first.
+    """A row a case, model and variant, `artimuse` first.
 
     Args:
         folder: where photographs are drawn.
@@ -64,11 +66,10 @@ def scoring_rows(
     for shape in preset.chosen("all" if models else "nine", models):
         for case, readout in CASES:
             jobs = make_jobs(preset, shape, case, readout, folder)
-            yield from measure(
-                case,
-                [replace(job, device=device, threads=threads) for job in jobs],
-                repeats=repeats,
-            )
+            given = [replace(job, device=device, threads=threads) for job in jobs]
+            if device != "cpu":
+                given = [job for job in given if job.variant != "artimuse_blas"]
+            yield from measure(case, given, repeats=repeats)
 
 
 def make_jobs(
@@ -77,7 +78,9 @@ def make_jobs(
     """A job per variant: the same model and images, of which the slower variant takes the first."""
     sizes = SIZES[preset.name]
     describes = case == "score+critiques"
-    counts = (sizes.described, sizes.described_alone) if describes else (sizes.images, sizes.alone)
+    ours, alone = (
+        (sizes.described, sizes.described_alone) if describes else (sizes.images, sizes.alone)
+    )
     made = make_case(
         "nine",
         folder,
@@ -90,28 +93,27 @@ def make_jobs(
     files = [sample.images[0] for sample in made.samples]
     return [
         Job(
-            variant, shape, readout, tuple(files[:count]), made.texts,
-            sizes.new_tokens if describes else 0, "cpu", preset.precision,
+            variant, shape, readout, tuple(files[: alone if variant == "one_at_a_time" else ours]),
+            made.texts, sizes.new_tokens if describes else 0, "cpu", preset.precision,
         )
-        for variant, count in zip(VARIANTS, counts, strict=True)
+        for variant in VARIANTS
     ]  # fmt: skip
 
 
 def measure(case: str, jobs: Sequence[Job], *, repeats: int) -> Iterator[Row]:
-    """The variants in turn, each in its process; the first is the one whose stages are told."""
+    """The variants in turn, each in its process, compared with the last; the first's stages are told."""
     runs: list[list[Run]] = [[] for _ in jobs]
-    with VariantProcess(jobs[0]) as ours, VariantProcess(jobs[1]) as theirs:
+    with ExitStack() as stack:
+        processes = [stack.enter_context(VariantProcess(job)) for job in jobs]
         for _ in range(repeats):
-            for process, found in zip((ours, theirs), runs, strict=True):
+            for process, found in zip(processes, runs, strict=True):
                 found.append(process.run())
-        memory = [process.peak_memory_mb() for process in (ours, theirs)]
-        stages = ours.stages()
+        memory = [process.peak_memory_mb() for process in processes]
+        stages = processes[0].stages()
     rates = [
         [len(job.images) / run.seconds for run in found]
         for job, found in zip(jobs, runs, strict=True)
     ]
-    differences = compared(runs[0][0], runs[1][0])
-    speedup = spread([fast / slow for fast, slow in zip(*rates, strict=True)])
     for number, job in enumerate(jobs):
         row: Row = {
             "case": case,
@@ -123,11 +125,14 @@ def measure(case: str, jobs: Sequence[Job], *, repeats: int) -> Iterator[Row]:
             "new_tokens": job.new_tokens,
             "images_per_s": spread(rates[number]),
             "peak_memory_mb": round(memory[number], 1),
-            **differences,
+            **compared(runs[number if number < len(jobs) - 1 else 0][0], runs[-1][0]),
         }
-        if job.variant == "artimuse":
+        if number < len(jobs) - 1:
+            pairs = zip(rates[number], rates[-1], strict=True)
+            row["speedup"] = spread([fast / slow for fast, slow in pairs])
+        if number == 0:
             ms = {name: round(1000 * seconds, 3) for name, seconds in stages.items()}
-            row |= {"speedup": speedup, "stages_ms": ms, "overlapping": list(OVERLAPPING)}
+            row |= {"stages_ms": ms, "overlapping": list(OVERLAPPING)}
         yield row
 
 

@@ -5,7 +5,8 @@
 
 The image is decoded, preprocessed and encoded anew for every question, the logits of a score question are those
 of the whole vocabulary at every position (a stock forward pass), and critiques come from transformers' own
-`generate`, one after the other. The weights, pixels, prompts and greedy choices are those of the other variant.
+`generate`, one after the other. Weights, pixels, prompts and greedy choices are those of the other variants;
+matrix products on a CPU are torch's own, as theirs are.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import torch
+from torch import nn
 
 from artimuse.benchmarks.models import parts
 from artimuse.benchmarks.presets import Shape
@@ -34,7 +35,7 @@ from artimuse.prompts import ATTRIBUTES
 from artimuse.records import OVERALL
 from artimuse.training.speed import peak_memory_mb
 
-Variant = Literal["artimuse", "one_at_a_time"]
+Variant = Literal["artimuse", "artimuse_blas", "one_at_a_time"]
 ReadoutKind = Literal["regression", "tokens"]
 
 
@@ -62,6 +63,10 @@ class Job:
         return Asked(describe=self.new_tokens > 0, max_new_tokens=max(1, self.new_tokens))
 
 
+class BlasLinear(nn.Linear):
+    """A linear layer that is no plain one, so that scoring leaves it to torch's own BLAS."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One pass over the images: seconds, and per image the score and the critiques by attribute."""
@@ -87,12 +92,16 @@ def scoring_model(job: Job) -> AestheticModel:
     )  # fmt: skip
     model = assemble(backbone, family, info, seed=1).to(device).eval()
     never_end(model)
+    if job.variant == "artimuse_blas":
+        for module in model.modules():
+            if type(module) is nn.Linear:
+                module.__class__ = BlasLinear
     return model
 
 
 def runner(job: Job, model: AestheticModel) -> Callable[[int | None], Run]:
     """What asks a model as the variant does: number of images, None for all -> a Run."""
-    ask = _ours if job.variant == "artimuse" else _alone
+    ask = _alone if job.variant == "one_at_a_time" else _ours
 
     def run(images: int | None = None) -> Run:
         return ask(replace(job, images=job.images[:images]), model)
@@ -179,7 +188,7 @@ def _serve(job: Job, pipe: Connection) -> None:
         torch.set_num_threads(job.threads)
     model = scoring_model(job)
     run = runner(job, model)
-    run(8 if job.variant == "artimuse" else 1)
+    run(1 if job.variant == "one_at_a_time" else 8)
     pipe.send("ready")
     while True:
         try:

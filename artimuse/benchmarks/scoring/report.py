@@ -29,12 +29,17 @@ def summary(rows: Sequence[Row]) -> list[str]:
     lines: list[str] = []
     for row in (row for row in rows if "speedup" in row):
         speed = row["speedup"]
-        stages = {n: ms for n, ms in row["stages_ms"].items() if n != "total" and ms >= 0.005}
-        parts = ", ".join(f"{name} {ms:.3g}" for name, ms in stages.items())
-        lines.append(
-            f"{row['case']}, {row['model']}, {row['readout']}: {speed['median']:.2f} times as fast as one "
-            f"image at a time ({speed['low']:.2f} to {speed['high']:.2f}); ms an image, measured apart "
-            f"with nothing overlapping: {parts}; together {row['stages_ms']['total']:.3g} "
-            f"({' and '.join(row['overlapping'])} overlap the rest in the timed runs)"
+        line = (
+            f"{row['case']}, {row['model']}, {row['readout']}: {row['variant']} {speed['median']:.2f} times as "
+            f"fast as one image at a time ({speed['low']:.2f} to {speed['high']:.2f})"
         )
+        if "stages_ms" in row:
+            stages = {n: ms for n, ms in row["stages_ms"].items() if n != "total" and ms >= 0.005}
+            parts = ", ".join(f"{name} {ms:.3g}" for name, ms in stages.items())
+            line += (
+                f"; ms an image, measured apart with nothing overlapping: {parts}; together "
+                f"{row['stages_ms']['total']:.3g} ({' and '.join(row['overlapping'])} overlap the rest in the "
+                f"timed runs)"
+            )
+        lines.append(line)
     return lines
