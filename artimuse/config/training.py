@@ -25,7 +25,8 @@ class TrainConfig(Section):
     """Pack several images' trees into rows of at most so many tokens; None is one tree a row."""
     layout: Literal["tree", "rows"] = "tree"
     """How the questions of an image are laid out: as branches behind the image, or each in a row of its own
-    with the image again, as general trainers do. Gradients are equal; `rows` is there to compare with."""
+    with the image again, as general trainers do. Gradients are equal but for dropout, which draws other masks;
+    `rows` is there to compare with."""
     lr: float = Field(default=1e-4, gt=0)
     readout_lr: float | None = Field(default=None, gt=0)
     """Learning rate of the read-out and links; None is lr."""

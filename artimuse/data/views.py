@@ -20,6 +20,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from artimuse.batch import Batch
+from artimuse.config import ConfigError
 from artimuse.data.collate import Collator, Item
 from artimuse.data.images import read_image
 from artimuse.data.labels import Asked, label_tensors
@@ -205,8 +206,16 @@ def collator(
     """What makes batches for a family: of conversations, or of views for one without language.
 
     Args: as `Collator`'s and `ViewCollator`'s; each takes its own.
+
+    Raises:
+        ConfigError: for a layout that the family has no questions for.
     """
     if not family.language:
+        if layout != "tree":
+            raise ConfigError(
+                f"train.layout {layout}: a {family.name} model has one question an image, so there is nothing "
+                f"to lay out; leave train.layout away"
+            )
         return ViewCollator(
             family, aspects=aspects, datasets=datasets, compare=compare, texts=texts
         )

@@ -65,6 +65,9 @@ class _FrozenHead(torch.autograd.Function):
                 logits.scatter_add_(1, chosen, logits.new_full(chosen.shape, -1.0))
                 slope, columns = logits.to(raw.dtype), weight.to(raw.dtype)
                 slopes[part] = product(slope, columns.t()) if fast else slope @ columns
+                del slope
+            # Else they would live on beside the next part's.
+            del raw, logits
         ctx.save_for_backward(slopes)
         return losses
 

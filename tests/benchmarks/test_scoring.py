@@ -1,4 +1,4 @@
-"""The scoring benchmark: both variants say the same of the same images, and its rows say what was measured."""
+"""The scoring benchmark: all variants say the same of the same images, and its rows say what was measured."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from artimuse.benchmarks.scoring.measure import CASES, compared, make_jobs
 from artimuse.benchmarks.scoring.process import Job, Run, runner, scoring_model, stages
 from artimuse.benchmarks.scoring.report import line, summary
 from artimuse.benchmarks.scoring.stages import STAGES
+from artimuse.models import cpu_linear
 
 TINY = PRESETS["tiny"]
 
@@ -36,18 +37,31 @@ def jobs_of(model: str, case: str, readout: process.ReadoutKind, folder: Path) -
 
 @pytest.mark.parametrize("model", ["internvl-tiny", "qwen2_5_vl-tiny", "llava-tiny"])
 @pytest.mark.parametrize(("case", "readout"), CASES)
-def test_both_variants_say_the_same(
+def test_all_variants_say_the_same(
     model: str, case: str, readout: process.ReadoutKind, photographs: Path
 ) -> None:
-    ours, theirs = (
+    *ours, theirs = (
         runner(job, scoring_model(job))(None) for job in jobs_of(model, case, readout, photographs)
     )
-    found = compared(ours, theirs)
-    assert found["score_difference"] < 1e-3
-    assert len(set(ours.scores)) == len(ours.scores)
-    if case == "score+critiques":
-        assert found["critiques_equal"] == 1.0
-        assert len({text for one in ours.critiques for text in one.values()}) > 1
+    for one in ours:
+        found = compared(one, theirs)
+        assert found["score_difference"] < 1e-3
+        assert len(set(one.scores)) == len(one.scores)
+        if case == "score+critiques":
+            assert found["critiques_equal"] == 1.0
+            assert len({text for texts in one.critiques for text in texts.values()}) > 1
+
+
+def test_one_variant_multiplies_as_torch_does(
+    photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    product = cpu_linear.product
+    monkeypatch.setattr(cpu_linear, "product", lambda *a: asked.append(now) or product(*a))
+    for job in jobs_of("internvl-tiny", "score", "regression", photographs):
+        now = job.variant
+        runner(job, scoring_model(job))(None)
+    assert set(asked) == {"artimuse"}
 
 
 def test_another_score_or_critique_is_told() -> None:
@@ -56,7 +70,7 @@ def test_another_score_or_critique_is_told() -> None:
     assert compared(ours, theirs) == {"score_difference": 0.5, "critiques_equal": 0.5}
 
 
-@pytest.mark.parametrize("variant", [0, 1])
+@pytest.mark.parametrize("variant", [0, 2])
 def test_a_text_that_ends_early_is_no_measurement(variant: int, photographs: Path) -> None:
     job = jobs_of("internvl-tiny", "score+critiques", "regression", photographs)[variant]
     model = scoring_model(job)
@@ -118,7 +132,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     InThisProcess.started = []
     monkeypatch.setattr(measure, "VariantProcess", InThisProcess)
     yield
-    assert InThisProcess.started == ["artimuse", "one_at_a_time"] * len(CASES)
+    assert InThisProcess.started == [*measure.VARIANTS] * len(CASES)
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -129,19 +143,20 @@ def test_the_command_writes_rows(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert script.main([*given, "--json", str(json_file)]) == 0
     record = json.loads(json_file.read_text(encoding="utf-8"))
     assert {"hardware", "versions", "preset", "rows"} <= record.keys()
-    assert [row["case"] for row in record["rows"]] == [c for c, _ in CASES for _ in range(2)]
-    assert [row["readout"] for row in record["rows"]] == [r for _, r in CASES for _ in range(2)]
+    assert [row["case"] for row in record["rows"]] == [c for c, _ in CASES for _ in range(3)]
+    assert [row["readout"] for row in record["rows"]] == [r for _, r in CASES for _ in range(3)]
     for number, row in enumerate(record["rows"]):
-        assert row["variant"] == ("artimuse", "one_at_a_time")[number % 2]
+        assert row["variant"] == measure.VARIANTS[number % 3]
         assert row["images_per_s"]["low"] <= row["images_per_s"]["median"]
         assert row["images_per_s"]["median"] <= row["images_per_s"]["high"]
         assert row["peak_memory_mb"] > 0
         assert row["score_difference"] < 1e-3
-        assert ("stages_ms" in row) == ("speedup" in row) == (row["variant"] == "artimuse")
+        assert ("stages_ms" in row) == (row["variant"] == "artimuse")
+        assert ("speedup" in row) == (row["variant"] != "one_at_a_time")
     assert record["rows"][-1]["critiques_equal"] == 1.0
     printed = capsys.readouterr().out
-    assert [line(row) for row in record["rows"]] == printed.splitlines()[1:7]
-    assert summary(record["rows"]) == printed.splitlines()[7:]
+    assert [line(row) for row in record["rows"]] == printed.splitlines()[1:10]
+    assert summary(record["rows"]) == printed.splitlines()[10:]
 
 
 def test_a_process_measures_its_own_memory(photographs: Path) -> None:

@@ -25,7 +25,7 @@ from artimuse.benchmarks.rows import (
     conversation_rows,
     question_rows,
 )
-from artimuse.benchmarks.steps import collator, order_of, run_tree
+from artimuse.benchmarks.steps import collator, order_of, run_tree, train_config
 from artimuse.benchmarks.stock import run_search, run_stock
 from artimuse.benchmarks.training_command import HEAD, line, summary
 from benchmarks.conftest import TINY, heard, shape_of
@@ -51,11 +51,12 @@ def test_gradients_of_the_tree_and_of_trainer_s_rows_are_equal(
     assert all(g.any() for key, g in gradient.items() if "lora_" in key)
     assert any("lora_A" in key for key in gradient)
     assert any(g.any() for key, g in gradient.items() if "readout" in key) == ("llava" not in name)
-    for first, repetition in (told, rows):
-        assert first["flops"] > 0
-        assert 0 < first["vision_flops_share"] < 1
+    for ready, repetition, facts in (told, rows):
+        assert not ready
+        assert facts["flops"] > 0
+        assert 0 < facts["vision_flops_share"] < 1
         assert repetition["images"] == TINY.steps * TINY.images
-    assert 0 < rows[0]["head_flops_share"] < 1
+    assert 0 < rows[2]["head_flops_share"] < 1
     # The same answers are supervised.
     assert told[1]["tokens"] == rows[1]["tokens"]
     assert 0 <= told[1]["data_wait"] <= 1
@@ -88,6 +89,15 @@ def test_gradients_are_compared_over_all_parameters(tmp_path: Path) -> None:
         gradient_difference(a, b)
 
 
+def test_variants_of_the_tree_are_settings_of_training(tiny_job: Callable[..., Job]) -> None:
+    job = tiny_job("internvl-tiny")
+    plain, checkpointed, blas = (
+        train_config(_as(job, variant)) for variant in ("tree", "tree_checkpointed", "tree_blas")
+    )
+    assert checkpointed == plain.model_copy(update={"activation_checkpointing": True})
+    assert blas == plain.model_copy(update={"onednn": False})
+
+
 @pytest.mark.parametrize("name", TINY_MODELS)
 def test_rows_and_conversations_hold_the_same_answers(
     name: str, tiny_job: Callable[..., Job]
@@ -112,8 +122,8 @@ def test_rows_and_conversations_hold_the_same_answers(
 
 
 def test_multiturn_trains(tiny_job: Callable[..., Job]) -> None:
-    first, repetition = heard(run_stock, tiny_job("internvl-tiny", variant="multiturn", batch=2))
-    assert first["flops"] > 0
+    _, repetition, facts = heard(run_stock, tiny_job("internvl-tiny", variant="multiturn", batch=2))
+    assert facts["flops"] > 0
     assert repetition["rows"] == TINY.steps * TINY.images
 
 
@@ -234,7 +244,7 @@ def test_a_batch_size_that_does_not_fit_ends_the_search(
         fact
         for variant in ("rows", "multiturn")
         for fact in (
-            {"variant": variant, "batch": 1, "rows_per_s": 2.0},
+            {"variant": variant, "batch": 1, "rows_per_s": 4.0, "tried": [2.0, 4.0]},
             {"variant": variant, "batch": 2, "out_of_memory": True},
         )
     ]
@@ -259,11 +269,15 @@ def test_the_whole_command_on_tiny_models(tmp_path: Path) -> None:
     assert record["versions"]["transformers"]
     assert record["preset"]["name"] == "tiny"
     assert [(row["case"], row["variant"]) for row in record["rows"]] == [
-        ("nine", "tree"), ("nine", "tree_blas"), ("nine", "rows"), ("nine", "multiturn"),
+        ("nine", "tree"), ("nine", "tree_checkpointed"), ("nine", "tree_blas"), ("nine", "rows"),
+        ("nine", "multiturn"),
     ]  # fmt: skip
     assert all(row.keys() >= ROW_KEYS for row in record["rows"])
-    tree, blas, rows, _ = record["rows"]
-    for one in (tree, blas):
+    *trees, rows, _ = record["rows"]
+    for one in trees:
         assert one["gradient_difference"] <= 1e-5
         assert one["flops_ratio"] > 0
+    # A layer is computed twice.
+    assert trees[1]["flops_per_image"] > 1.2 * trees[0]["flops_per_image"]
+    assert trees[2]["flops_per_image"] == trees[0]["flops_per_image"]
     assert rows["batch"] == training.best_batch(rows["tried"])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from artimuse.config import ImagesConfig, ScratchConfig
+from artimuse.config import ConfigError, ImagesConfig, ScratchConfig
 from artimuse.data.collate import Item
 from artimuse.data.views import ViewCollator, collator
 from artimuse.models.scratch import scratch_family
@@ -122,3 +122,10 @@ def test_questions_in_words_are_refused(items: list[Item]) -> None:
     two = Sample("x|y", (items[0].sample.images[0],) * 2, items[0].questions, "t")
     with pytest.raises(DataError, match="one image at a time"):
         make()([Item(two, items[0].questions)])
+
+
+def test_a_layout_of_questions_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"train\.layout rows: a fgaesq model has one question"):
+        collator(
+            family(), protocol=protocol("plain"), aspects=["overall"], datasets=["a"], layout="rows"
+        )

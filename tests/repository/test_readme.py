@@ -189,8 +189,22 @@ def test_the_file_tree_lists_what_is_there() -> None:
 
 def test_links_lead_somewhere() -> None:
     for path in (README, ROOT / "data" / "README.md", CONFIGS, RUNS):
-        for link in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
-            assert link.startswith("https://") or (path.parent / link).exists(), link
+        for link, anchor in re.findall(
+            r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8")
+        ):
+            if link.startswith("https://"):
+                continue
+            there = path.parent / link if link else path
+            assert there.exists(), link
+            headings = (
+                re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+                if anchor
+                else []
+            )
+            known = {
+                re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+            }
+            assert not anchor or anchor in known, f"{path.name}: {link}#{anchor}"
 
 
 def test_the_two_commands_and_the_licence_are_there() -> None:

@@ -57,6 +57,27 @@ def test_what_does_not_decide_the_result_may_change(tmp_path: Path) -> None:
     assert config_fingerprint(recipe(tmp_path, "run.seed=5")) != config_fingerprint(changed)
 
 
+def test_how_a_step_is_computed_may_change(tmp_path: Path) -> None:
+    started(recipe(tmp_path))
+    changed = recipe(
+        tmp_path, "train.onednn=false", "train.text_chunk=null", "train.tree_attention=false"
+    )
+    RunFolder(changed).open(resume=True)
+    assert config_fingerprint(changed) == config_fingerprint(recipe(tmp_path))
+
+
+def test_a_run_of_before_there_was_a_layout_goes_on_as_a_tree(tmp_path: Path) -> None:
+    folder = started(recipe(tmp_path))
+    written = folder.written.read_text(encoding="utf-8")
+    assert "  layout: tree\n" in written
+    folder.written.write_text(written.replace("  layout: tree\n", ""), encoding="utf-8")
+    RunFolder(recipe(tmp_path)).open(resume=True)
+    with pytest.raises(ConfigError, match=r"train\.layout: None -> 'rows'"):
+        RunFolder(recipe(tmp_path, "train.layout=rows")).open(resume=True)
+    as_rows = recipe(tmp_path, "train.layout=rows")
+    assert config_fingerprint(as_rows) != config_fingerprint(recipe(tmp_path))
+
+
 def test_a_written_configuration_runs_nothing(tmp_path: Path) -> None:
     folder, mark = started(recipe(tmp_path)), tmp_path / "ran"
     folder.written.write_text(f"run: !!python/object/apply:os.system [touch {mark}]\n")

@@ -12,8 +12,10 @@ import pytest
 import torch
 import yaml
 from full_disk import largest_file
+from torch import nn
 
 from artimuse.config import ConfigError, TrainConfig, load_config
+from artimuse.models.cpu_linear import use_onednn
 from artimuse.training import shards, zero
 from artimuse.training.accelerator import build_accelerator
 from artimuse.training.faults import CheckpointError, RunError
@@ -96,11 +98,14 @@ def test_a_model_without_language_is_not_cut() -> None:
     with pytest.raises(ConfigError, match="a fgaesq model does not work under ZeRO-3"):
         zero.fit_model(seen, place(3))
     # The head is called as often in every process.
+    layers = nn.Sequential(nn.Linear(4, 4))
+    use_onednn(layers, trained=True)
     spoken = SimpleNamespace(
-        family=SimpleNamespace(name="llava", language=True), text_chunk=4, modules=list
+        family=SimpleNamespace(name="llava", language=True), text_chunk=4, modules=layers.modules
     )
     zero.fit_model(spoken, place(3))
     assert spoken.text_chunk is None
+    assert not getattr(layers[0], "trained", False)
 
 
 @pytest.mark.parametrize(
