@@ -53,9 +53,8 @@ def expectation(
     """
     # Relative to the likeliest word, so that none of them is 0 before they are divided.
     highest = max(words.values())
-    if (
-        not math.exp(highest) > 0
-    ):  # their ratios would be those of a server's stand-ins for minus infinity
+    # Their ratios would be those of a server's stand-ins for minus infinity. (NaN is caught too.)
+    if not math.exp(highest) > 0:
         raise ValueError(
             f"expected words with a probability, found ln p of at most {highest:g} for all {len(words)} of them"
         )

@@ -233,6 +233,21 @@ def test_who_has_waited_too_long_is_told(
     assert "not here any more: send it again" in told[1]
 
 
+def test_a_file_that_went_before_its_turn_is_not_called_missing(
+    make: Callable[..., Any], tiny_model: AestheticModel, uploads: Uploads, images: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    actions = make(tiny_model)
+
+    def gone(image: Path) -> Iterator[Any]:
+        uploads.forget("me")
+        raise Refused(f"{image.name}: missing file")
+        yield
+
+    monkeypatch.setattr(actions.judge, "look", gone)
+    assert "not here any more: send it again" in last(actions.drop(images[:1], ME))[0]
+
+
 def test_who_leaves_leaves_nothing(
     make: Callable[..., Any], tiny_model: AestheticModel, uploads: Uploads, images: list[str]
 ) -> None:
