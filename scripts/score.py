@@ -115,7 +115,8 @@ def rank(args: argparse.Namespace, images: Sequence[Path]) -> int:
 
 def ask_server(args: argparse.Namespace, images: Sequence[Path]) -> int:
     """The scores that another engine gives, for a model that was exported to it."""
-    from artimuse.inference.serving.client import LIMIT, ServedModel, load_record
+    from artimuse.inference.serving.client import LIMIT, ServedModel
+    from artimuse.inference.serving.loading import load_record
     from artimuse.inference.serving.rows import describe_served, served_fields, served_rows
 
     served = ServedModel(

@@ -48,7 +48,10 @@ def capture(file: str | Path) -> Capture | None:
         return None
     fraction = _text(exif, ExifTags.Base.SubsecTimeOriginal)
     if fraction.isascii() and fraction.isdigit():
-        at += timedelta(seconds=float(f"0.{fraction}"))
+        try:
+            at += timedelta(seconds=float(f"0.{fraction}"))
+        except OverflowError:  # rounded up to a whole second, after the last one of the year 9999
+            return None
     else:
         fraction = ""
     parts = (

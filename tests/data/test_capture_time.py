@@ -53,6 +53,12 @@ def test_what_is_no_time_is_none(tmp_path: Path, text: str) -> None:
     assert capture(write_shot(tmp_path / "a.jpg", block)) is None
 
 
+@pytest.mark.parametrize("fraction", ["9999999", "99999999999999999999"])
+def test_after_the_last_second_there_is_none(tmp_path: Path, fraction: str) -> None:
+    block = exif(datetime(9999, 12, 31, 23, 59, 59), fraction=fraction)
+    assert capture(write_shot(tmp_path / "a.jpg", block)) is None
+
+
 def test_a_programs_own_date_is_no_capture_time(tmp_path: Path) -> None:
     block = Image.Exif()
     block[ExifTags.Base.DateTime] = "2026:05:01 12:00:00"

@@ -14,6 +14,7 @@ import base64
 import io
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -22,11 +23,18 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
-from artimuse.models.folder import load_model
+from artimuse.config import ModelConfig, ReadoutConfig
+from artimuse.inference.export import export_model
+from artimuse.inference.serving.client import ServedModel
+from artimuse.inference.serving.loading import load_record
+from artimuse.models.build import build_model
+from artimuse.models.folder import load_model, save_model
+from artimuse.prompts import LEVELS, SCORE_TOKENS
+from conftest import TINY
 
 
 class FakeServer:
-    """Attributes for tests to set: ids, restrict, most, answer (a function of the whole answer), status."""
+    """For tests to set: ids, restrict, most, answer (a function of the whole answer), status, headers."""
 
     def __init__(self, folder: Path) -> None:
         self.model = AutoModelForImageTextToText.from_pretrained(
@@ -37,6 +45,7 @@ class FakeServer:
         self.ids, self.restrict, self.most = True, False, 10_000
         self.answer: Any = lambda answer: answer
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.requests: list[dict[str, Any]] = []
         self.prompts: list[list[int]] = []
         self.images: list[Image.Image] = []
@@ -52,6 +61,8 @@ class FakeServer:
                     content = fake.complete(self.path, request)
                 text = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(fake.status)
+                for name, value in fake.headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text)
@@ -86,7 +97,8 @@ class FakeServer:
         listed = [self.token(number, value) for number, value in pairs]
         first = {**listed[0], "top_logprobs": listed}
         message = {"role": "assistant", "content": first["token"]}
-        return self.answer({"choices": [{"message": message, "logprobs": {"content": [first]}}]})
+        choice = {"message": message, "logprobs": {"content": [first]}}
+        return self.answer({"choices": [choice], "usage": {"prompt_tokens": len(self.prompts[-1])}})
 
     def token(self, number: int, log_p: float) -> dict[str, Any]:
         text = f"token_id:{number}" if self.ids else self.tokenizer.decode([number])
@@ -127,3 +139,32 @@ class FakeServer:
                 input_ids=row, attention_mask=torch.ones_like(row), **pixels, **more
             ).logits
         return logits[0, -1].float().log_softmax(-1)
+
+
+def export_words(folder: Path, texts: list[str], kind: str, family: str, **changes: Any) -> Path:
+    """A model of words, exported with its rows in the head, and rows that differ."""
+    words = LEVELS if kind == "levels" else SCORE_TOKENS
+    scratch = TINY.model_copy(update={"family": family, "vision_layers": 2, "vocabulary": 600})
+    config = ModelConfig(scratch=scratch, readout=ReadoutConfig(kind=kind), **changes)  # type: ignore[arg-type]
+    model = build_model(config, texts=[*texts, *words], seed=0).eval()
+    with torch.no_grad():
+        model.readout.rows.weight.add_(0.3 * torch.randn_like(model.readout.rows.weight))
+    save_model(model, folder / "model")
+    export_model(folder / "model", folder / "exported", score_rows=True)
+    return folder / "exported"
+
+
+def client(server: FakeServer, folder: Path, **options: Any) -> ServedModel:
+    return ServedModel(load_record(folder / "serving.json"), server.address, "m", **options)
+
+
+def first_of(answer: Any) -> Any:
+    return answer["choices"][0]["logprobs"]["content"][0]
+
+
+def changed(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def answer(content: Any) -> Any:
+        change(content)
+        return content
+
+    return answer

@@ -76,6 +76,13 @@ def test_folders_are_called_by_what_tells_them_apart() -> None:
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["."]
 
 
+def test_relative_and_absolute_folders_stand_in_one_sheet(tmp_path: Path) -> None:
+    named = ["photos/day1", str(Path("photos/day2").absolute())]
+    shots = [Shot("none.jpg", 1.0, one, n, None, None, None) for one in named for n in (1, 2)]
+    page = contact_sheet(shots, Sheet({}, ()))
+    assert re.findall(r"<h2>(.*?)</h2>", page) == ["day1", "day2"]
+
+
 def test_a_file_that_is_no_sheet_is_not_replaced(tmp_path: Path) -> None:
     for name in ("sheet.txt", "sheet"):
         with pytest.raises(ValueError, match=r"ends in \.html"):

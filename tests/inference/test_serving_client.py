@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,41 +14,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inference.serving import FakeServer
+from inference.serving import FakeServer, client, export_words
 from PIL import Image
 
-from artimuse.config import ImagesConfig, ModelConfig, ReadoutConfig
+from artimuse.config import ImagesConfig, ModelConfig
 from artimuse.data.images import read_image
-from artimuse.inference.export import export_model
 from artimuse.inference.scorer import Scorer
 from artimuse.inference.serving.client import (
-    KEY,
-    ServedModel,
     ServerError,
     UnsureError,
-    load_record,
 )
 from artimuse.inference.serving.expectation import expectation
 from artimuse.inference.serving.images import data_uri
+from artimuse.inference.serving.loading import load_record
 from artimuse.models.build import build_model
-from artimuse.models.folder import load_model, save_model
-from artimuse.prompts import LEVELS, SCORE_TOKENS
+from artimuse.models.folder import load_model
 from conftest import FAMILIES, TINY
 
 VALUES = (0.0, 25.0, 50.0, 75.0, 100.0)
-
-
-def export_words(folder: Path, texts: list[str], kind: str, family: str, **changes: Any) -> Path:
-    """A model of words, exported with its rows in the head, and rows that differ."""
-    words = LEVELS if kind == "levels" else SCORE_TOKENS
-    scratch = TINY.model_copy(update={"family": family, "vision_layers": 2, "vocabulary": 600})
-    config = ModelConfig(scratch=scratch, readout=ReadoutConfig(kind=kind), **changes)  # type: ignore[arg-type]
-    model = build_model(config, texts=[*texts, *words], seed=0).eval()
-    with torch.no_grad():
-        model.readout.rows.weight.add_(0.3 * torch.randn_like(model.readout.rows.weight))
-    save_model(model, folder / "model")
-    export_model(folder / "model", folder / "exported", score_rows=True)
-    return folder / "exported"
 
 
 @pytest.fixture(scope="module", params=["levels", "tokens"])
@@ -64,10 +46,6 @@ def exported(
 def server(exported: Path) -> Iterator[FakeServer]:
     with FakeServer(exported) as fake:
         yield fake
-
-
-def client(server: FakeServer, folder: Path, **options: Any) -> ServedModel:
-    return ServedModel(load_record(folder / "serving.json"), server.address, "m", **options)
 
 
 def agrees(served: Any, expected: float) -> None:
@@ -219,8 +197,11 @@ def test_the_arithmetic_by_hand() -> None:
     # 0.1 is left: 0.06 at most for one word, and the rest of it for the next.
     assert found.low == pytest.approx((0.4 * 100 + 0.06 * 25) / 0.86)
     assert found.high == pytest.approx((0.4 * 100 + 0.06 * 75) / 0.86)
-    tiny = {k: log_p - 800 for k, log_p in words.items()}
+    tiny = {k: log_p - 700 for k, log_p in words.items()}
     assert expectation(tiny, values=VALUES, returned=1.0, smallest=0.0).value == pytest.approx(50)
+    for nothing in (-9999.0, -math.inf, math.nan):
+        with pytest.raises(ValueError, match=r"expected words with a probability, found ln p of"):
+            expectation({0: nothing, 4: nothing}, values=VALUES, returned=1.0, smallest=0.0)
 
 
 def test_a_chosen_token_from_outside_the_top_k_does_not_tighten_the_bounds(
@@ -261,77 +242,3 @@ def test_tokens_that_are_written_alike_need_ids(
         client(server, tmp_path).score(draw_image("a"))
     server.ids = True
     client(server, tmp_path).score(draw_image("a"))
-
-
-def first_of(answer: Any) -> Any:
-    return answer["choices"][0]["logprobs"]["content"][0]
-
-
-def changed(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def answer(content: Any) -> Any:
-        change(content)
-        return content
-
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("status", "answer", "said"),
-    [
-        (404, lambda _: {"error": {"message": "no model `m`"}}, "HTTP 404: .*no model `m`.*--model has to be"),
-        (401, lambda _: {"error": "who?"}, f"HTTP 401: .*set {KEY}"),
-        (400, lambda _: {"error": "too many logprobs"}, "HTTP 400: .*max-logprobs"),
-        (500, lambda _: b"<html>oh", "HTTP 500: <html>oh"),
-        (200, lambda _: b"<html>hello", "expected JSON, found <html>hello"),
-        (200, lambda _: [], "expected the log-probabilities of a token"),
-        (200, changed(lambda a: a["choices"][0].update(logprobs=None)), "does not give `logprobs`"),
-        (200, changed(lambda a: first_of(a).update(top_logprobs=[])), "at most 0, found none"),
-        (200, changed(lambda a: first_of(a)["top_logprobs"][0].update(logprob=0.5)), r"found \[0\.5\]"),
-        (200, changed(lambda a: first_of(a)["top_logprobs"][0].update(logprob=math.nan)), r"found \[nan\]"),
-        (200, changed(lambda a: first_of(a).update(top_logprobs=[{"token": "x", "logprob": -1}])),
-         "among the 1 likeliest tokens, found 'x'"),
-        (200, changed(lambda a: first_of(a)["top_logprobs"].append(first_of(a)["top_logprobs"][0])),
-         "two tokens are both written"),
-        (200, changed(lambda a: first_of(a).update(top_logprobs=["x"])), "with their log-probabilities"),
-    ],
-)  # fmt: skip
-def test_what_a_server_does_wrong_is_one_error(
-    server: FakeServer, exported: Path, draw_image: Callable[[str], Path], status: int, answer: Any, said: str
-) -> None:  # fmt: skip
-    server.status, server.answer, server.restrict = status, answer, True
-    with pytest.raises(ServerError, match=re.compile(said, re.DOTALL)) as error:
-        client(server, exported).score(draw_image("a"))
-    assert "\n" not in str(error.value)
-    assert str(error.value).startswith(server.address)
-
-
-def test_a_key_is_sent_where_there_is_one(
-    server: FakeServer, exported: Path, draw_image: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
-    server.restrict = True
-    client(server, exported).score(draw_image("a"))
-    monkeypatch.setenv(KEY, "made")
-    client(server, exported).score(draw_image("a"))
-    assert server.authorization == [None, "Bearer made"]
-
-
-def test_addresses_and_records(exported: Path, tmp_path: Path) -> None:
-    record = load_record(exported / "serving.json")
-    whole = "http://h:8/v1/chat/completions"
-    for url in ("http://h:8", "http://h:8/", "http://h:8/v1", whole):
-        assert ServedModel(record, url, "m").url == whole
-    for url in ("h:8", "file:///etc/passwd", "ftp://h/"):
-        with pytest.raises(ValueError, match="expected an address such as"):
-            ServedModel(record, url, "m")
-    with pytest.raises(ValueError, match="without a key in it") as error:
-        ServedModel(record, "http://me:secret@h:8", "m")
-    assert "secret" not in str(error.value)
-    with pytest.raises(ServerError, match=r"127\.0\.0\.1:9/.*cannot be reached"):
-        ServedModel(record, "http://127.0.0.1:9", "m")._post(b"{}")
-    for text in ("", "{}", "[]"):
-        (tmp_path / "serving.json").write_text(text)
-        with pytest.raises(ValueError, match=r"expected the serving\.json of an exported folder"):
-            load_record(tmp_path / "serving.json")
-    (tmp_path / "serving.json").write_text('{"format_version": 9}')
-    with pytest.raises(ValueError, match="format version 9"):
-        load_record(tmp_path / "serving.json")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,42 @@ def test_an_image_is_dropped_and_its_score_and_critiques_appear(
     drop(tab, images[1])  # the box took the first one, and takes the next
     expect_score(tab, images[1], model)
     assert len(list(page.uploads.taken.iterdir())) == 1
+
+
+def test_an_image_that_is_dropped_while_another_is_written_of_takes_its_place(
+    open_at: Open, page: Page, model: artimuse.Model, images: list[Path]
+) -> None:
+    """The sweeper goes by while the first is under way: what waited for its end would be gone."""
+    tab, begun, go = open_at(DESK), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go.wait(120)
+
+    before = page.uploads.received_s
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(page.judge.turns.run, hold)
+        try:
+            assert begun.wait(60)
+            drop(tab, images[0])
+            expect_kept(page, images[0])
+            drop(tab, images[1])
+            expect_kept(page, images[1])
+            page.uploads.received_s = 0.0
+            page.uploads.sweep()
+        finally:
+            page.uploads.received_s = before
+            go.set()
+        held.result()
+    expect_score(tab, images[1], model)
+    assert len(list(page.uploads.taken.iterdir())) == 1
+
+
+def expect_kept(page: Page, image: Path) -> None:
+    end = time.monotonic() + 60
+    while [path.name for path in page.uploads.taken.glob("*/*")] != [image.name]:
+        assert time.monotonic() < end, f"{image.name} was not taken"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -46,6 +47,8 @@ def test_it_opens_says_where_and_leaves_nothing(
     save_model(build_tiny(texts), tmp_path / "model")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     arguments: list[Any] = [
         sys.executable,
         ROOT / "scripts" / "demo.py",
@@ -53,14 +56,15 @@ def test_it_opens_says_where_and_leaves_nothing(
         tmp_path / "model",
     ]
     process = subprocess.Popen(
-        [*map(str, arguments), "--port", "7893"],
+        [*map(str, arguments), "--port", str(port)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"TMPDIR": str(temporary), "HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        assert line.startswith("page=http://127.0.0.1:7893/ model="), line + process.stdout.read()
+        opened = f"page=http://127.0.0.1:{port}/ model="
+        assert line.startswith(opened), line + process.stdout.read()
         assert list(temporary.glob("artimuse-page-*"))
         time.sleep(0.2)  # until it waits
         process.send_signal(end)

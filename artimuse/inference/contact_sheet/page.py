@@ -108,7 +108,9 @@ def _pictures(best: Sequence[Shot], others: Sequence[Shot]) -> _Pictures:
 def _titles(ranked: Sequence[Sequence[Shot]]) -> list[str]:
     """What series are called: their times, or their folders below the one that holds them all."""
     folders = [held[0].series for held in ranked if held[0].captured is None]
-    above = os.path.commonpath([os.path.dirname(folder) for folder in folders]) if folders else ""
+    # In one list there may be relative and absolute ones, which have nothing in common as they are written.
+    parents = [os.path.abspath(os.path.dirname(folder)) for folder in folders]
+    above = os.path.commonpath(parents) if parents else ""
     return [
         _first_time(held) if held[0].captured is not None
         else os.path.relpath(held[0].series, above or None)

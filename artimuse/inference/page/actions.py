@@ -6,7 +6,8 @@ files.upload(actions.drop, [files], [files, look, words, answer])
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from artimuse.inference.page.meaning import Meaning
 from artimuse.inference.page.turns import Busy, Waiting
 from artimuse.inference.page.uploads import Uploads
 
+_GONE = "The image is not here any more: send it again."
 _FAILED = "The model failed; what happened is in the log of the server."
 
 
@@ -50,7 +52,8 @@ class Actions:
 
     def ask(self, question: str, request: gr.Request) -> Iterator[str]:
         """An own question about what is shown; of a series about the best shot."""
-        kept = self.uploads.kept(str(request.session_hash))
+        owner = str(request.session_hash)
+        mine, kept = self.uploads.number(owner), self.uploads.kept(owner)
         if not kept:
             yield drawing.message(
                 "There is no image to ask about: drop one first, or choose an example."
@@ -59,12 +62,18 @@ class Actions:
         texts: dict[str, Answer] = {}
         try:
             for found in self.judge.ask(kept[0], question):
+                if (now := self.uploads.number(owner)) != mine:  # of what is not shown any more
+                    if now is None:
+                        yield drawing.message(_GONE)
+                    return
                 if isinstance(found, Texts):
                     texts = found.by_name
                 yield drawing.answered(texts, done=False) if texts else drawing.busy(_ahead(found))
             yield drawing.answered(texts, done=True)
         except (Refused, Busy) as error:
-            yield drawing.message(str(error))
+            now = self.uploads.number(owner)
+            if now in (mine, None):
+                yield drawing.message(_GONE if now is None else str(error))
         except Exception:
             yield drawing.message(_FAILED)
             raise
@@ -74,21 +83,33 @@ class Actions:
         self.uploads.forget(str(request.session_hash))
 
     def _show(self, paths: list[Path], owner: str) -> Iterator[tuple[Any, ...]]:
-        self.uploads.keep(owner, paths)
+        """Until it is done, or the owner is shown something else."""
+        mine = self.uploads.keep(owner, paths)
         yield None, drawing.busy(0), "", ""
         show = self._alone(paths[0]) if len(paths) == 1 else self._series(paths, owner)
+        told: str | None = None
         try:
-            for look, words in show:
-                yield gr.skip(), look, words, gr.skip()
+            with closing(show):
+                for look, words in show:
+                    if self.uploads.number(owner) != mine:
+                        told = _GONE
+                        break
+                    yield gr.skip(), look, words, gr.skip()
         except (Refused, Busy) as error:
-            self.uploads.forget(owner)
-            yield gr.skip(), drawing.message(str(error)), "", gr.skip()
+            told = str(error)
         except Exception:
-            self.uploads.forget(owner)
-            yield gr.skip(), drawing.message(_FAILED), "", gr.skip()
+            if self.uploads.number(owner) in (mine, None):
+                self.uploads.forget(owner, mine)
+                yield gr.skip(), drawing.message(_FAILED), "", gr.skip()
             raise
+        now = self.uploads.number(owner)
+        if told is not None and now in (mine, None):
+            self.uploads.forget(owner, mine)
+            # None: they were in the way of others', or the page was closed.
+            told = _GONE if now is None else told
+            yield gr.skip(), drawing.message(told), "", gr.skip()
 
-    def _alone(self, path: Path) -> Iterator[tuple[Any, Any]]:
+    def _alone(self, path: Path) -> Generator[tuple[Any, Any], None, None]:
         """(look, words) of one image."""
         judge, note = self.judge, self.meaning.critiques
         shown: Pictures | None = None
@@ -110,7 +131,7 @@ class Actions:
         end = drawing.critiques(texts, done=True, note=note) if judge.writes else drawing.no_words()
         yield drawing.alone(shown.pictures[0], score, self.meaning), end
 
-    def _series(self, paths: list[Path], owner: str) -> Iterator[tuple[Any, Any]]:
+    def _series(self, paths: list[Path], owner: str) -> Generator[tuple[Any, Any], None, None]:
         """(look, words) of a series."""
         shown: Pictures | None = None
         ranking: Ranking | None = None

@@ -28,8 +28,11 @@ THEME = Base(font=_FONTS, font_mono=("ui-monospace", "Consolas", "monospace"), p
 _OF_THE_PAGE: dict[str, Any] = {
     "api_visibility": "private",
     "show_progress": "hidden",
-    "trigger_mode": "always_last",
 }
+# What is dropped is taken at once, and ends what is written of the picture before: left to wait for that, as a
+# page does of itself, it would be swept away.
+_AT_ONCE: dict[str, Any] = _OF_THE_PAGE | {"trigger_mode": "multiple"}
+_ONE_BY_ONE: dict[str, Any] = _OF_THE_PAGE | {"trigger_mode": "always_last"}
 
 HINT = (
     "Drop a photograph for its score and what the model writes of it, or several of one subject to have "
@@ -73,7 +76,7 @@ def _page(actions: Actions, blocks: gr.Blocks, facts: Sequence[str]) -> None:
             button = gr.Button("Ask", variant="primary", scale=1, min_width=90, elem_id="ask")
         answer = gr.HTML("", elem_id="answer")
         gr.on([question.submit, button.click], actions.ask, [question], [answer],
-              api_name="page_ask", **_OF_THE_PAGE)  # fmt: skip
+              api_name="page_ask", **_ONE_BY_ONE)  # fmt: skip
     else:
         answer = gr.HTML("", visible=False)
     # Below what is said of an image, which a phone would otherwise have to be scrolled to.
@@ -82,8 +85,8 @@ def _page(actions: Actions, blocks: gr.Blocks, facts: Sequence[str]) -> None:
         samples=[[_example(images)] for images in actions.examples], type="index", elem_id="examples",
     )  # fmt: skip
     outputs = [files, look, words, answer]
-    files.upload(actions.drop, [files], outputs, api_name="page_drop", **_OF_THE_PAGE)
-    shown.click(actions.choose, [shown], outputs, api_name="page_choose", **_OF_THE_PAGE)
+    files.upload(actions.drop, [files], outputs, api_name="page_drop", **_AT_ONCE)
+    shown.click(actions.choose, [shown], outputs, api_name="page_choose", **_AT_ONCE)
     blocks.unload(actions.leave)
 
 

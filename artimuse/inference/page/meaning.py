@@ -8,6 +8,8 @@ meaning.above(61.3)             # .54: of the held-out images this share scores 
 from __future__ import annotations
 
 import json
+import logging
+import math
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from artimuse.models.info import ModelInfo
 from artimuse.models.readouts import words_of
 from artimuse.models.training_record import Training, read_training
 
+_LOG = logging.getLogger(__name__)
 FEWEST = 20
 """Held-out images, below which no percentiles are told."""
 
@@ -142,10 +145,19 @@ def _held_out(info: ModelInfo, folder: Path) -> tuple[float, ...]:
     path = run / "results" / "predictions.jsonl"
     if folder.resolve().name != "model" or not (run / "run.json").is_file() or not path.is_file():
         return ()
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    found = sorted(
-        float(row["prediction"])
-        for row in rows
-        if row["kind"] == "score" and row.get("aspect", info.aspects[0]) == info.aspects[0]
-    )
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        read = [
+            float(row["prediction"])
+            for row in rows
+            if row["kind"] == "score" and row.get("aspect", info.aspects[0]) == info.aspects[0]
+        ]
+    # Not what the page is for: it opens without the percentiles.
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _LOG.warning(
+            "%s: expected rows as scripts/evaluate.py writes them, found %r: the page tells no percentiles; "
+            "evaluate the run again", path, error,
+        )  # fmt: skip
+        return ()
+    found = sorted(filter(math.isfinite, read))  # NaN has no place in an order
     return tuple(found) if len(found) >= FEWEST else ()

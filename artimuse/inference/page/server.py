@@ -9,7 +9,6 @@ What is sent lies in a folder of its own, which is removed at the end.
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import threading
@@ -17,32 +16,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from artimuse.inference.api import Model
 from artimuse.inference.page.examples import draw_examples
-from artimuse.inference.page.judge import MOST_IMAGES, Judge
+from artimuse.inference.page.judge import Judge
 from artimuse.inference.page.meaning import read_meaning
 from artimuse.inference.page.turns import MOST_WAITING, Turns
 from artimuse.inference.page.uploads import RECEIVED_S, Uploads
 
 HOST, PORT = "127.0.0.1", 7860
-MOST_MB = 32
-"""Of one file."""
-MOST_CALL = 2**20
-"""Bytes of a call, in which files stand by name."""
-HEADERS = {
-    # Gradio's own scripts and styles stand in the page and build functions; nothing is fetched elsewhere.
-    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; frame-ancestors 'self'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
 _SILENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
+_NO_PORT = "Cannot find empty port"
+"""How Gradio says that it could not listen; any other OSError is another matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +68,21 @@ def open_page(
         OSError: for a port that is taken.
     """
     os.environ.update(_SILENT)  # before gradio is imported
-    from starlette.middleware import Middleware
-
-    from artimuse.inference.page.blocks import THEME, build_blocks
-    from artimuse.inference.page.style import STYLE
-
     meaning = read_meaning(model.info, folder)
     with ExitStack() as ends:
         place = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="artimuse-page-")))
         uploads = Uploads(place, received_s=received_s)
         ends.callback(uploads.close)
         ends.enter_context(_environment("GRADIO_TEMP_DIR", str(uploads.received)))
+        # Some of Gradio's modules read that when they are imported.
+        from starlette.middleware import Middleware
+
+        from artimuse.inference.page.blocks import THEME, build_blocks
+        from artimuse.inference.page.guard import Guard, local_hosts
+        from artimuse.inference.page.receiving import MOST_MB
+        from artimuse.inference.page.style import STYLE
+
+        guard = Middleware(Guard, uploads=uploads, hosts=local_hosts(host))
         judge = Judge(model, Turns(most_waiting))
         ends.callback(judge.turns.close)
         examples = draw_examples(place / "examples")
@@ -103,105 +95,18 @@ def open_page(
                 mcp_server=False, num_workers=0, run_history=False, enable_monitoring=False,
                 footer_links=["api"], theme=THEME, css=STYLE, allowed_paths=[], root_path="",
                 state_session_capacity=100, max_threads=most_waiting + 20, inline=False, auth=None,
-                app_kwargs={"middleware": [Middleware(Guard, uploads=uploads)]},
+                app_kwargs={"middleware": [guard]},
                 # Without its look at the page, which gives up after 3 seconds and wants a share link.
                 _frontend=False,
             )  # fmt: skip
         except OSError as error:
+            if _NO_PORT not in str(error):
+                raise
             raise OSError(
                 f"{host}:{port or 'any port'}: cannot be opened: it is taken, or no address of this machine; "
                 "choose another --port or --host"
             ) from error
         yield Page(url, place, judge, uploads)
-
-
-class Guard:
-    """Around the whole application (ASGI): headers that keep the page to itself, limits to what is sent at
-    once, and no address in place of a file, which Gradio would fetch.
-
-    Args:
-        uploads: whether there is room.
-    """
-
-    def __init__(self, app: Any, uploads: Uploads) -> None:
-        self.app, self.uploads = app, uploads
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def answer(event: dict[str, Any]) -> None:
-            if event["type"] == "http.response.start":
-                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                event = event | {"headers": [*event["headers"], *own]}
-            await send(event)
-
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self.app(scope, receive, answer)
-            return
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        if headers.get(b"content-type", b"").lstrip().lower().startswith(b"multipart/"):
-            refused = self._refused_upload(headers.get(b"content-length", b""))
-        else:
-            body = await _whole(receive)
-            refused = _refused_call(body)
-            receive = _again(body, receive)
-        if refused is None:
-            await self.app(scope, receive, answer)
-            return
-        kind = (b"content-type", b"text/plain; charset=utf-8")
-        await answer({"type": "http.response.start", "status": 413, "headers": [kind]})
-        await send({"type": "http.response.body", "body": refused.encode()})
-
-    def _refused_upload(self, length: bytes) -> str | None:
-        """Why files are refused before they are read; the limit of one file is Gradio's to hold."""
-        if not length.isdigit() or int(length) > MOST_IMAGES * MOST_MB * 2**20:
-            return f"expected at most {MOST_IMAGES} files of {MOST_MB} MB, with their length"
-        if not self.uploads.room(int(length)):
-            return "there is no room for more files at the moment: try again in a minute"
-        return None
-
-
-def _refused_call(body: bytes | None) -> str | None:
-    """Why a call is refused before Gradio reads it."""
-    if body is None:
-        return f"expected a call of at most {MOST_CALL:,} bytes"
-    try:
-        call = json.loads(body)
-    except ValueError:
-        return None  # Gradio says what is wrong with it
-    if _names_an_address(call):
-        return "expected a file that is sent, found an address: nothing is fetched from it"
-    return None
-
-
-def _names_an_address(call: Any) -> bool:
-    """Whether a file (`{"path": ...}`) anywhere in a call is one that would be fetched."""
-    if isinstance(call, dict):
-        path = call.get("path")
-        return (isinstance(path, str) and "://" in path) or any(
-            map(_names_an_address, call.values())
-        )
-    return isinstance(call, list) and any(map(_names_an_address, call))
-
-
-async def _whole(receive: Any) -> bytes | None:
-    """The body of a call; None for one that is too long."""
-    body, more = b"", True
-    while more:
-        event = await receive()
-        body += event.get("body", b"")
-        more = event.get("more_body", False)
-        if len(body) > MOST_CALL:
-            return None
-    return body
-
-
-def _again(body: bytes | None, receive: Any) -> Any:
-    """A body that was read, to be read once more; then what else comes."""
-    waiting = [{"type": "http.request", "body": body or b"", "more_body": False}]
-
-    async def once_more() -> Any:
-        return waiting.pop() if waiting else await receive()
-
-    return once_more
 
 
 @contextmanager

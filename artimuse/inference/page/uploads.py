@@ -12,20 +12,34 @@ short while after it came, whether it was used or not.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-RECEIVED_S = 60.0
-"""Between the end of an upload and the call that uses it; a browser takes milliseconds."""
+RECEIVED_S = 600.0
+"""Between the end of an upload and the call that uses it. A browser takes milliseconds; a program sends the
+files of a series one by one, and calls when the last one is here."""
+NO_ROOM_S = 60.0
+"""The same, where there is no room otherwise."""
 SENDING_S = 1800.0
 """For an upload that is not complete yet."""
 KEPT_S = 3600.0
 MOST_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """number: that no other keeping has."""
+
+    number: int
+    since: float
+    paths: tuple[Path, ...]
 
 
 class Uploads:
@@ -49,7 +63,8 @@ class Uploads:
         self.received.mkdir(parents=True)
         self.taken.mkdir()
         self.received_s, self.kept_s, self.most_bytes = received_s, kept_s, most_bytes
-        self._kept: dict[str, tuple[float, tuple[Path, ...]]] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep_now_and_then, daemon=True)
@@ -80,47 +95,67 @@ class Uploads:
             if path.is_relative_to(self.taken):
                 shutil.rmtree(path.parent, ignore_errors=True)
 
-    def keep(self, owner: str, taken: Sequence[Path]) -> None:
+    def keep(self, owner: str, taken: Sequence[Path]) -> int:
         """Leave files for further questions, in place of those that the owner had.
 
         Where all owners' take too much room, those that were kept first are removed.
+
+        Returns:
+            The number of this keeping, for `number` and `forget`.
         """
         self.forget(owner)
         with self._lock:
-            self._kept[owner] = (time.monotonic(), tuple(taken))
+            number = next(self._numbers)
+            self._kept[owner] = _Kept(number, time.monotonic(), tuple(taken))
             owners = list(self._kept)
         for other in owners[:-1]:
             if _size(self.taken) <= self.most_bytes // 2:
                 break
             self.forget(other)
+        return number
 
     def kept(self, owner: str) -> tuple[Path, ...]:
         """What the owner has, () where it was removed."""
         with self._lock:
-            return self._kept.get(owner, (0.0, ()))[1]
+            found = self._kept.get(owner)
+        return () if found is None else found.paths
+
+    def number(self, owner: str) -> int | None:
+        """Which keeping of the owner's is there, None where it was removed."""
+        with self._lock:
+            found = self._kept.get(owner)
+        return None if found is None else found.number
 
     def reorder(self, owner: str, taken: Sequence[Path]) -> None:
         """The same files of an owner, in another order."""
         with self._lock:
-            if owner in self._kept and sorted(self._kept[owner][1]) == sorted(taken):
-                self._kept[owner] = (self._kept[owner][0], tuple(taken))
+            found = self._kept.get(owner)
+            if found is not None and sorted(found.paths) == sorted(taken):
+                self._kept[owner] = replace(found, paths=tuple(taken))
 
-    def forget(self, owner: str) -> None:
-        """Remove what the owner has."""
+    def forget(self, owner: str, number: int | None = None) -> None:
+        """Remove what the owner has; with a number, only what was kept under it."""
         with self._lock:
-            _, paths = self._kept.pop(owner, (0.0, ()))
-        self.remove(paths)
+            found = self._kept.get(owner)
+            if found is None or number not in (None, found.number):
+                return
+            del self._kept[owner]
+        self.remove(found.paths)
 
     def room(self, length: int) -> bool:
-        """Whether so many bytes more may be received."""
-        self.sweep()
-        return _size(self.received) + _size(self.taken) + length <= self.most_bytes
+        """Whether so many bytes more may be received; files that nobody has called for make room for them."""
+        for received_s in (self.received_s, min(self.received_s, NO_ROOM_S)):
+            self.sweep(received_s)
+            if _size(self.received) + _size(self.taken) + length <= self.most_bytes:
+                return True
+        return False
 
-    def sweep(self) -> None:
-        """Remove what was received or kept for too long."""
+    def sweep(self, received_s: float | None = None) -> None:
+        """Remove what was received or kept for too long; received_s: for a shorter time than usual."""
+        received_s = self.received_s if received_s is None else received_s
         now = time.monotonic()
         with self._lock:
-            old = [name for name, (since, _) in self._kept.items() if now - since > self.kept_s]
+            old = [name for name, one in self._kept.items() if now - one.since > self.kept_s]
         for owner in old:
             self.forget(owner)
         for path in self.received.rglob("*"):
@@ -128,7 +163,7 @@ class Uploads:
             try:
                 # (Gradio leaves an empty file behind there for every one that it hands over.)
                 sending = path.parent == self.received and path.is_file() and path.stat().st_size
-                limit = SENDING_S if sending else self.received_s
+                limit = SENDING_S if sending else received_s
                 # The time of the last change: a complete file is moved into its place.
                 if time.time() - path.stat().st_ctime <= limit:
                     continue

@@ -2,6 +2,7 @@
 
     record     the exported model -> serving.json: prompt, words, values, and what a request asks for
     expectation    log-probabilities of words -> a score, and how far off it can be where words are missing
+    loading    serving.json -> the record, checked
     client     an image -> a request -> a score
     images     an image -> the size at which the model sees it
     rows       many images -> the rows of a score file

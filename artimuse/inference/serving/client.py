@@ -15,16 +15,14 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from artimuse.data.images import ImageSource, name_of, read_image
-from artimuse.inference.serving import FORMAT_VERSION
 from artimuse.inference.serving.expectation import ServedScore, expectation
-from artimuse.inference.serving.images import data_uri
+from artimuse.inference.serving.images import data_uri, image_tokens, model_sized
 from artimuse.inference.serving.record import IMAGE
 from artimuse.records import DataError
 
@@ -32,6 +30,8 @@ LIMIT = 1.0
 """Points between the bounds of a score, above which it is an error."""
 KEY = "ARTIMUSE_API_KEY"
 _LONGEST_ANSWER = 8 * 1024 * 1024
+_OF_THE_IMAGE = (400, 413, 422)
+"""What a server answers to a request that it does not like, where it likes others of the same model."""
 _TOKEN_ID = re.compile(r"token_id:(\d+)")
 
 
@@ -39,30 +39,12 @@ class ServerError(ValueError):
     """A server that is not there, refuses, or answers with something else; it will do so for every image."""
 
 
+class RefusedError(DataError):
+    """An image that the server refuses, having taken another before."""
+
+
 class UnsureError(DataError):
     """A score of which too little came back: it may be anywhere between bounds that are too far apart."""
-
-
-def load_record(path: Path) -> dict[str, Any]:
-    """serving.json as export.py writes it.
-
-    Raises:
-        ValueError: for a file that is absent, damaged or of another version.
-    """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        version = record["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"--serving {path}: expected the serving.json of an exported folder (export.py --score-rows), "
-            f"found: {error!r}"
-        ) from error
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            f"--serving {path}: format version {version}; this version of artimuse reads {FORMAT_VERSION}: "
-            "export the model again"
-        )
-    return record
 
 
 class ServedModel:
@@ -97,19 +79,32 @@ class ServedModel:
             self.request["chat_template"] = record["chat_template"]
         if top_logprobs is not None:
             self.request["top_logprobs"] = top_logprobs
+        self._has_scored = False
 
     def score(self, image: ImageSource) -> dict[str, ServedScore]:
         """Scores on 0-100 by aspect.
 
         Raises:
             ImageError: for an image that cannot be read.
+            RefusedError: for one that the server refuses, when it has scored another before.
             UnsureError: where the tokens that the server left out could move the score by more than `limit`.
             ServerError: for a server that does not do its part.
         """
-        uri = data_uri(read_image(image), self.record["images"])
+        seen = model_sized(read_image(image), self.record["images"])
+        uri = data_uri(seen, self.record["images"])
+        tokens = image_tokens(seen.size, self.record["images"])
         found: dict[str, ServedScore] = {}
         for aspect in self.aspects:
-            one = found[aspect] = self._read(self._ask(aspect, uri))
+            try:
+                answer = self._ask(aspect, uri)
+            except _RefusedRequest as error:
+                if self._has_scored and error.code in _OF_THE_IMAGE:
+                    raise RefusedError(
+                        f"{name_of(image)}: the server refuses it: {error}"
+                    ) from error
+                raise
+            self._check_prompt(aspect, tokens, answer)
+            one = found[aspect] = self._read(self._first(answer))
             if one.width > self.limit:
                 raise UnsureError(
                     f"{name_of(image)}: {aspect!r} score between {one.low:.1f} and {one.high:.1f}, "
@@ -117,10 +112,11 @@ class ServedModel:
                     f"out {one.missing} of {len(self.record['answer']['words'])} tokens; have it return more "
                     "(see the notes in serving.json), or allow more"
                 )
+        self._has_scored = True
         return found
 
     def _ask(self, aspect: str, uri: str) -> Any:
-        """The first token's log-probabilities, as the server has them."""
+        """What the server answers."""
         # The address stands in one place, and is no part of any text.
         messages = json.loads(json.dumps(self.record["prompts"][aspect]["messages"]))
         for message in messages:
@@ -128,7 +124,28 @@ class ServedModel:
                 if content.get("image_url", {}).get("url") == IMAGE:
                     content["image_url"]["url"] = uri
         body = json.dumps({"model": self.model, "messages": messages, **self.request}).encode()
-        answer = self._post(body)
+        return self._post(body)
+
+    def _check_prompt(self, aspect: str, image: int, answer: Any) -> None:
+        """Whether the server's prompt is as long as the model's, where it says so; image: its tokens.
+
+        A server that takes no template from a request, or resizes the image, has another, and another score.
+        """
+        usage = answer.get("usage") if isinstance(answer, dict) else None
+        found = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+        if not isinstance(found, int) or found <= 0:  # proxies that do not know say 0
+            return
+        text = self.record["prompts"][aspect]["token_ids"]
+        expected = len(text["before"]) + image + len(text["after"])
+        if found != expected:
+            raise ServerError(
+                f"{self.url}: expected a prompt of {expected} tokens for {aspect!r}, {image} of the image, "
+                f"found {found} in its usage.prompt_tokens: the server writes another prompt or resizes the "
+                "image, and the score would be another; start it as the notes in serving.json say"
+            )
+
+    def _first(self, answer: Any) -> tuple[Any, Any]:
+        """The first token's log-probabilities, as the server has them."""
         try:
             logprobs = answer["choices"][0]["logprobs"]
             first = logprobs["content"][0]
@@ -145,15 +162,20 @@ class ServedModel:
             headers["Authorization"] = f"Bearer {os.environ[KEY]}"
         request = Request(self.url, data=body, headers=headers, method="POST")
         try:
-            with urlopen(request, timeout=self.timeout_s) as answer:
+            with _OPENER.open(request, timeout=self.timeout_s) as answer:
                 text = answer.read(_LONGEST_ANSWER)
         except HTTPError as error:
             said = _short(error.read(2000).decode("utf-8", "replace"))
-            raise ServerError(
-                f"{self.url}: HTTP {error.code}: {said}{_advice(error.code, said)}"
+            raise _RefusedRequest(
+                f"{self.url}: HTTP {error.code}: {said}{_advice(error.code, said)}", error.code
             ) from error
         except (URLError, TimeoutError, OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
+            if isinstance(reason, TimeoutError):
+                raise ServerError(
+                    f"{self.url}: no answer within {self.timeout_s:g} s: the server is asked more than it can "
+                    "answer, or hangs; ask with fewer --batch-images"
+                ) from error
             raise ServerError(
                 f"{self.url}: cannot be reached: {reason!r}; is the server running?"
             ) from error
@@ -167,6 +189,7 @@ class ServedModel:
         """The score that the returned tokens give."""
         first, top = found
         try:
+            texts = [entry["token"] for entry in top]
             entries = [(entry, float(entry["logprob"])) for entry in top]
             chosen = first["token"]
         except (KeyError, TypeError, ValueError) as error:
@@ -181,13 +204,19 @@ class ServedModel:
             )
         words = self._words(entries)
         # The chosen token may be listed although it is not of the top k; the others bound what is not listed.
-        others = [log_p for entry, log_p in entries if entry["token"] != chosen]
-        return expectation(
-            words,
-            values=self.record["answer"]["values"],
-            returned=sum(math.exp(log_p) for _, log_p in entries),
-            smallest=math.exp(min(others)) if others else 1.0,
-        )
+        others = [log_p for text, (_, log_p) in zip(texts, entries, strict=True) if text != chosen]
+        try:
+            return expectation(
+                words,
+                values=self.record["answer"]["values"],
+                returned=sum(math.exp(log_p) for _, log_p in entries),
+                smallest=math.exp(min(others)) if others else 1.0,
+            )
+        except ValueError as error:
+            raise ServerError(
+                f"{self.url}: {error}: another model or prompt, or a server that has to restrict tokens to "
+                "them (see the notes in serving.json)"
+            ) from error
 
     def _words(self, entries: Sequence[tuple[Any, float]]) -> dict[int, float]:
         """Index of a word -> ln p, of those that were returned."""
@@ -202,7 +231,7 @@ class ServedModel:
                     f"{self.url}: two tokens are both written {entry['token']!r}: the server has to tell them "
                     "apart (vLLM: --return-tokens-as-token-ids)"
                 )
-            if not _numbered(entry) and entry["token"] in answer["shared_texts"]:
+            if _numbered(entry) is None and entry["token"] in answer["shared_texts"]:
                 raise ServerError(
                     f"{self.url}: {entry['token']!r} is how more than one token of the vocabulary is written: "
                     "the server has to return token ids (vLLM: --return-tokens-as-token-ids)"
@@ -216,6 +245,24 @@ class ServedModel:
                 "has to restrict tokens to them (see the notes in serving.json)"
             )
         return words
+
+
+class _RefusedRequest(ServerError):
+    """code: of HTTP."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """The key would go along, to whatever host the answer names; so a redirect is an HTTPError like others."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER = build_opener(_NoRedirects)
 
 
 def _numbered(entry: Mapping[str, Any]) -> int | None:
@@ -252,6 +299,10 @@ def _endpoint(url: str) -> str:
 def _advice(code: int, said: str) -> str:
     if code in (401, 403):
         return f"; set {KEY} to the server's key"
+    if 300 <= code < 400:
+        return (
+            "; it sends requests elsewhere, which are not followed: give that address as --server"
+        )
     if code == 404:
         return "; --model has to be the name under which the server has it"
     if "logprobs" in said:

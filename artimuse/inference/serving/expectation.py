@@ -47,9 +47,17 @@ def expectation(
         values: (K) points of each word.
         returned: probability of everything that was returned, words or not.
         smallest: the most that a word which was not returned can have.
+
+    Raises:
+        ValueError: where the words have no probability at all, as far as a number can say.
     """
     # Relative to the likeliest word, so that none of them is 0 before they are divided.
     highest = max(words.values())
+    # Their ratios would be those of a server's stand-ins for minus infinity. (NaN is caught too.)
+    if not math.exp(highest) > 0:
+        raise ValueError(
+            f"expected words with a probability, found ln p of at most {highest:g} for all {len(words)} of them"
+        )
     weight = {k: math.exp(log_p - highest) for k, log_p in words.items()}
     total = sum(weight.values())
     value = sum(weight[k] * values[k] for k in words) / total

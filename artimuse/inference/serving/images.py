@@ -34,6 +34,13 @@ def data_uri(image: Image.Image, preprocessing: Mapping[str, Any]) -> str:
     return "data:image/png;base64," + base64.b64encode(written.getvalue()).decode("ascii")
 
 
+def image_tokens(size: tuple[int, int], preprocessing: Mapping[str, Any]) -> int:
+    """Tokens of the prompt that an image takes which has the model's own size."""
+    if "size" in preprocessing:
+        return preprocessing["tokens_per_image"]
+    return size[0] * size[1] // (preprocessing["patch"] * preprocessing["merge"]) ** 2
+
+
 def model_sized(image: Image.Image, preprocessing: Mapping[str, Any]) -> Image.Image:
     """The pixels that a family's `pixels` has, as an image."""
     if "size" in preprocessing:

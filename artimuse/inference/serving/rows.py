@@ -50,7 +50,8 @@ def served_rows(
         at_once: images that the server is asked about at a time.
 
     Raises:
-        ServerError: for a server that does not do its part: it would not for any other image either.
+        ServerError: for a server that does not do its part: it would not for any other image either. (What it
+            refuses of one image, when it has scored another, is `Broken`.)
     """
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="ask-server")
     waiting: deque[Future[Assessed | Broken]] = deque()

@@ -7,6 +7,7 @@ crop    the short side resized to the tile, then the centre cut out (CLIP)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from artimuse.config import ImagesConfig
+from artimuse.data.images import MAX_PIXELS
 from artimuse.models.families.chat import ChatFamily
 from artimuse.prompts import PromptProtocol
 
@@ -35,6 +37,9 @@ def fitted(image: Image.Image, side: int, fit: str, mean: Sequence[float]) -> Im
     Args:
         fit: squash, pad or crop.
         mean: colour of the padding, 0-1 per channel.
+
+    On the way there, no image has more than MAX_PIXELS, as none has that is read: one that would, being very
+    long, is scaled down before it is padded, or loses its ends before it is cropped.
     """
     if fit == "pad":
         image = _padded(image, tuple(int(value * 255) for value in mean))
@@ -44,6 +49,10 @@ def fitted(image: Image.Image, side: int, fit: str, mean: Sequence[float]) -> Im
 
 
 def _padded(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
+    most = math.isqrt(MAX_PIXELS)
+    if (long := max(image.size)) > most:  # 1 x 60000 pixels would be 10.8 GB as a square
+        width, height = (max(1, round(side * most / long)) for side in image.size)
+        image = image.resize((width, height), BICUBIC)
     width, height = image.size
     longest = max(width, height)
     if width == height:
@@ -54,6 +63,7 @@ def _padded(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
 
 
 def _cropped(image: Image.Image, side: int) -> Image.Image:
+    image = _without_ends(image, MAX_PIXELS // side**2)
     width, height = image.size
     # The long side is cut down, not rounded, as transformers' processors do.
     size = (
@@ -65,6 +75,17 @@ def _cropped(image: Image.Image, side: int) -> Image.Image:
         image = image.resize(size, BICUBIC)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
+
+
+def _without_ends(image: Image.Image, most: int) -> Image.Image:
+    """The middle of an image that is more than `most` times as long as wide: a crop sees no more of it."""
+    width, height = image.size
+    longest = min(width, height) * most
+    if max(width, height) <= longest:
+        return image
+    across, down = min(width, longest), min(height, longest)
+    left, top = (width - across) // 2, (height - down) // 2
+    return image.crop((left, top, left + across, top + down))
 
 
 class Normalization:

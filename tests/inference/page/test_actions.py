@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,89 @@ def test_a_model_that_fails_is_told_and_logged(
         seen.extend(actions.drop(images[:1], ME))
     assert "The model failed" in str(seen[-1])
     assert list(uploads.taken.iterdir()) == []
+
+
+def test_what_is_dropped_next_ends_what_goes_on(
+    make: Callable[..., Any], tiny_model: AestheticModel, uploads: Uploads, images: list[str]
+) -> None:
+    actions = make(tiny_model)
+    older = actions.drop(images[:1], ME)
+    for change in older:
+        if "grey.jpg" in str(change[1]):
+            break
+    newer = actions.drop(images[1:2], ME)
+    next(newer)
+    assert list(older) == []
+    assert actions.judge.turns.waiting == 0
+    look, words, _ = last(newer)
+    assert "turned.jpg" in look
+    assert words.count('class="critique"') == 8
+    assert [path.name for path in uploads.kept("me")] == ["turned.jpg"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no more memory"), Refused("of another kind")])
+def test_what_fails_late_leaves_what_was_dropped_since(
+    make: Callable[..., Any], tiny_model: AestheticModel, uploads: Uploads, images: list[str],
+    monkeypatch: pytest.MonkeyPatch, error: Exception,
+) -> None:  # fmt: skip
+    actions, changes = make(tiny_model), []
+
+    def broken(image: object) -> Iterator[Any]:
+        uploads.keep("me", [uploads.take(images[1])])
+        raise error
+        yield
+
+    monkeypatch.setattr(actions.judge, "look", broken)
+    with contextlib.suppress(RuntimeError):
+        changes.extend(actions.drop(images[:1], ME))
+    assert [path.name for path in uploads.kept("me")] == ["turned.jpg"]
+    assert uploads.kept("me")[0].is_file()
+    assert len(changes) <= 1  # the box is empty; what is shown is the newer one's to say
+
+
+def test_a_question_ends_with_its_image(
+    make: Callable[..., Any], tiny_model: AestheticModel, images: list[str]
+) -> None:
+    actions = make(tiny_model)
+    last(actions.drop(images[:1], ME))
+    answer = actions.ask("Why?", ME)
+    next(answer)
+    actions.uploads.keep("me", [])
+    assert list(answer) == []
+    last(actions.drop(images[:1], ME))
+    answer = actions.ask("Why?", ME)
+    next(answer)
+    actions.leave(ME)
+    (told,) = answer
+    assert "not here any more: send it again" in told
+
+
+def test_who_has_waited_too_long_is_told(
+    make: Callable[..., Any], tiny_model: AestheticModel, uploads: Uploads, images: list[str]
+) -> None:
+    """Others' files took the room while the model was busy with them."""
+    actions = make(tiny_model)
+    waiting = actions.drop(images[:1], ME)
+    next(waiting)
+    uploads.most_bytes = 10
+    uploads.keep("another", [uploads.take(images[1])])
+    (told,) = waiting
+    assert "not here any more: send it again" in told[1]
+
+
+def test_a_file_that_went_before_its_turn_is_not_called_missing(
+    make: Callable[..., Any], tiny_model: AestheticModel, uploads: Uploads, images: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    actions = make(tiny_model)
+
+    def gone(image: Path) -> Iterator[Any]:
+        uploads.forget("me")
+        raise Refused(f"{image.name}: missing file")
+        yield
+
+    monkeypatch.setattr(actions.judge, "look", gone)
+    assert "not here any more: send it again" in last(actions.drop(images[:1], ME))[0]
 
 
 def test_who_leaves_leaves_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +103,36 @@ def test_held_out_scores_are_those_of_its_run(model: Path) -> None:
     assert found.above(100.0) == 1.0
     results.write_text("\n".join(map(json.dumps, rows[: FEWEST - 1])), encoding="utf-8")
     assert read_meaning(INFO, model).held_out == ()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ['{"kind": "sco', '{"prediction": 1.0}', '{"kind": "score"}', "[1]", "7", "\ud800",
+     '{"kind": "score", "prediction": null}', '{"kind": "score", "prediction": "high"}'],
+)  # fmt: skip
+def test_damaged_results_are_told_once_and_left_out(
+    model: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = json.dumps({"kind": "score", "prediction": 50.0})
+    results = write_results(model, [row] * FEWEST + [damage])
+    assert read_meaning(INFO, model).held_out == ()
+    (told,) = caplog.records
+    assert str(results) in told.getMessage()
+    assert "evaluate the run again" in told.getMessage()
+
+
+def test_what_is_no_number_has_no_place_among_scores(model: Path) -> None:
+    found = [math.nan, *map(float, range(FEWEST)), math.inf, -math.inf]
+    write_results(model, [json.dumps({"kind": "score", "prediction": one}) for one in found])
+    assert read_meaning(INFO, model).held_out == tuple(map(float, range(FEWEST)))
+
+
+def write_results(model: Path, lines: list[str]) -> Path:
+    results = model.parent / "results" / "predictions.jsonl"
+    results.parent.mkdir()
+    results.write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
+    (model.parent / "run.json").write_text("{}", encoding="utf-8")
+    return results
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,13 @@ from PIL import Image
 import artimuse
 import artimuse.inference.page
 from artimuse.inference.page.judge import MOST_IMAGES
-from artimuse.inference.page.server import HEADERS, MOST_MB, Page, open_page
+from artimuse.inference.page.server import Page, open_page
 from artimuse.models.folder import save_model
 from conftest import build_tiny
+
+pytest.importorskip("gradio", reason="needs the extra `demo`")
+from artimuse.inference.page.guard import HEADERS
+from artimuse.inference.page.receiving import MOST_FILES, MOST_MB
 
 gradio_client = pytest.importorskip("gradio_client", reason="needs the extra `demo`")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -203,7 +207,7 @@ def test_nothing_that_was_sent_is_left(ask: Callable[..., Any], page: Page, phot
     assert files_of(page.uploads.taken) == []
     assert "grey.jpg" in files_of(page.uploads.received)
     page.uploads.received_s, before = 0.0, page.uploads.received_s
-    try:  # as the sweeper does a minute later
+    try:  # as the sweeper does ten minutes later
         page.uploads.sweep()
         page.uploads.sweep()
     finally:
@@ -223,7 +227,7 @@ def test_what_cannot_be_read_gets_a_message_and_the_page_goes_on(
     for path, message in (
         (text, r"^text\.jpg: not an image: expected one of JPEG, PNG"),
         (large, r"^large\.png: too large: expected at most 89478485 pixels, found 10000 x 10000"),
-        (huge, "size"),
+        (huge, f"exceeds the maximum file size of {MOST_MB * 2**20} bytes"),
     ):
         with pytest.raises(Exception, match=message):
             ask("/score", path)
@@ -246,13 +250,59 @@ def test_an_address_is_not_fetched(page: Page) -> None:
     file = {"path": "http://127.0.0.1:9/a.jpg", "meta": {"_type": "gradio.FileData"}}
     for data in ([file], [[file]], [{"inner": [file]}]):
         answer = call(page, "score", *data)
-        assert answer.status_code == 413
+        assert answer.status_code == 403
         assert "found an address: nothing is fetched from it" in answer.text
     raw = httpx.post(
         f"{page.url}gradio_api/call/score",
         content=json.dumps({"data": [file]}).replace("http", "\\u0068ttp"),
     )
-    assert raw.status_code == 413
+    assert raw.status_code == 403
+    for method in ("GET", "HEAD", "POST"):
+        for path in (
+            "file=https://127.0.0.1:9/a.jpg", "file=http%3A%2F%2F127.0.0.1:9/a.jpg", "file/http://127.0.0.1:9/",
+            "proxy=http://127.0.0.1:9/", "proxy=a.jpg", "proxy%3Da.jpg",
+        ):  # fmt: skip
+            answer = httpx.request(method, f"{page.url}gradio_api/{path}")
+            assert answer.status_code == 403, (method, path)
+            assert method == "HEAD" or "found an address: nothing is fetched" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["component_server", "process_recording", "stream/a", "vibe-edit", "run/a/b", "none"]
+)
+def test_what_gradio_serves_and_no_page_needs_is_not_there(page: Page, path: str) -> None:
+    for one in (path, f"{path}/"):
+        answer = httpx.post(f"{page.url}gradio_api/{one}", files={"files": ("a.jpg", b"pixels")})
+        assert (answer.status_code, answer.text) == (
+            404, "expected a call that this page has, found another",
+        )  # fmt: skip
+    form = httpx.post(f"{page.url}gradio_api/call/score", files={"files": ("a.jpg", b"pixels")})
+    assert form.status_code == 415
+    assert form.text.endswith("files go to /gradio_api/upload")
+
+
+def test_an_upload_of_something_else_than_files_leaves_nothing(page: Page) -> None:
+    url = f"{page.url}gradio_api/upload"
+    for parts in (
+        {"files": ("a.jpg", b"1"), "more": (None, b"2" * 70_000)},
+        {"other": ("a.jpg", b"1")},
+        [("files", (f"{number}.jpg", b"1")) for number in range(MOST_FILES + 1)],
+    ):
+        before = files_of(page.uploads.received)
+        answer = httpx.post(url, files=parts)  # type: ignore[arg-type]
+        assert answer.status_code == 400
+        assert answer.text.startswith("expected ")
+        assert files_of(page.uploads.received) == before
+
+
+def test_a_page_of_this_machine_has_no_other_name(page: Page) -> None:
+    port = httpx.URL(page.url).port
+    for host in ("localhost", "127.0.0.1:1", f"[::1]:{port}", f"LOCALHOST:{port}"):
+        assert httpx.get(page.url, headers={"host": host}).status_code == 200
+    for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "[::1"):
+        answer = httpx.get(page.url, headers={"host": host})
+        assert answer.status_code == 403
+        assert "expected a Host of localhost" in answer.text
 
 
 def test_files_of_this_machine_are_not_read(page: Page, photos: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from artimuse.inference.page.uploads import Uploads
+import artimuse.inference.page.uploads as uploads_module
+from artimuse.inference.page.uploads import NO_ROOM_S, RECEIVED_S, Uploads
 
 
 @pytest.fixture
@@ -133,3 +134,35 @@ def test_where_there_is_no_room_the_oldest_go(open_uploads: Callable[..., Upload
     uploads.received_s = 0.0
     assert uploads.room(1100)
     assert not uploads.room(1101)
+
+
+def test_what_nobody_has_called_for_waits_unless_there_is_no_room(
+    open_uploads: Callable[..., Uploads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = open_uploads(most_bytes=2000)
+    sent = send(uploads, content=b"1" * 450)
+    now, later = time.time(), {"s": 0.0}
+    monkeypatch.setattr(uploads_module.time, "time", lambda: now + later["s"])
+    later["s"] = RECEIVED_S - 5  # the others of a series are on their way
+    assert uploads.room(1550)
+    assert sent.exists()
+    later["s"] = NO_ROOM_S - 5
+    assert not uploads.room(1551)
+    assert sent.exists()
+    later["s"] = NO_ROOM_S + 5
+    assert uploads.room(1551)
+    assert not sent.exists()
+
+
+def test_only_what_was_kept_under_a_number_is_forgotten(
+    open_uploads: Callable[..., Uploads],
+) -> None:
+    uploads = open_uploads()
+    first = uploads.keep("me", [uploads.take(send(uploads))])
+    second = uploads.keep("me", [new := uploads.take(send(uploads))])
+    uploads.forget("me", first)
+    assert uploads.number("me") == second
+    assert new.exists()
+    uploads.forget("me", second)
+    assert uploads.number("me") is None
+    assert not new.exists()

@@ -15,8 +15,10 @@ from transformers import (
 )
 
 from artimuse.config import ImagesConfig
+from artimuse.data.images import MAX_PIXELS
 from artimuse.models.aesthetic import AestheticModel
-from artimuse.models.families import InternVLFamily, LlavaFamily
+from artimuse.models.families import InternVLFamily, LlavaFamily, tiles
+from artimuse.models.families.tiles import tile
 from artimuse.prompts import protocol
 from conftest import build_family_tiny
 
@@ -164,3 +166,44 @@ def test_preprocessing_is_recorded(tiny_model: AestheticModel) -> None:
     assert record["size"] == [56, 56]
     assert record["fit"] == "squash"
     assert record["tokens_per_image"] == 4
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (3, 900_000)])
+def test_a_small_file_of_an_odd_shape_takes_no_more_than_a_large_image(
+    fit: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    new, resize = Image.new, Image.Image.resize
+
+    def watched_new(mode: str, shape: tuple[int, int], *more: Any) -> Image.Image:
+        made.append(shape[0] * shape[1])
+        assert made[-1] <= MAX_PIXELS
+        return new(mode, shape, *more)
+
+    def watched_resize(self: Image.Image, shape: Any, *more: Any) -> Image.Image:
+        made.append(shape[0] * shape[1])
+        assert made[-1] <= MAX_PIXELS
+        return resize(self, shape, *more)
+
+    image = Image.new("RGB", size, (255, 0, 0))
+    monkeypatch.setattr(Image, "new", watched_new)
+    monkeypatch.setattr(Image.Image, "resize", watched_resize)
+    pixels = tile(image, 448, fit, (0.0, 0.0, 0.0))
+    assert pixels.shape == (3, 448, 448)
+    assert made
+    if fit == "crop":  # nothing but the image
+        assert (pixels == torch.tensor([255, 0, 0], dtype=torch.uint8)[:, None, None]).all()
+
+
+def test_what_is_scaled_before_it_is_padded_looks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a smaller limit; an image within it is what it was, to the bit."""
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    image = small.resize((400, 300), Image.Resampling.BICUBIC)
+    plain = tile(image, 56, "pad", (0.5, 0.5, 0.5))
+    monkeypatch.setattr(tiles, "MAX_PIXELS", 400 * 400)
+    assert torch.equal(tile(image, 56, "pad", (0.5, 0.5, 0.5)), plain)
+    monkeypatch.setattr(tiles, "MAX_PIXELS", 200 * 200)
+    found = tile(image, 56, "pad", (0.5, 0.5, 0.5))
+    assert (found.float() - plain.float()).abs().mean() < 2
