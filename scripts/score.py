@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from artimuse.inference.stream import Broken
     from artimuse.models.aesthetic import AestheticModel
 
+AT_ONCE = 8
 BROKEN, WRONG_CALL, INTERRUPTED = 1, 2, 130
 
 
@@ -127,7 +128,9 @@ def ask_server(args: argparse.Namespace, images: Sequence[Path]) -> int:
     with closing(ScoreFile(args.output, served_fields(served.aspects), meta)) as output:
         waiting = [image for image in images if str(image) not in output.done]
         progress = Progress(len(images), skipped=len(images) - len(waiting))
-        status = _write(served_rows(served, waiting, at_once=args.batch_images), output, progress)
+        status = _write(
+            served_rows(served, waiting, at_once=args.batch_images or AT_ONCE), output, progress
+        )
     print(
         f"{progress.summary()} scale=0-100 read_out={served.record['readout']} model={args.model} "
         f"server={served.url} output={args.output}"

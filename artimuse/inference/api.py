@@ -75,7 +75,7 @@ class Model:
     Args:
         model: put into evaluation mode and moved to the device.
         device: None is CUDA where there is one.
-        batch_images: images of one forward pass.
+        batch_images: images of one forward pass; None is 32 on a GPU and 4 on a CPU.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Model:
         model: AestheticModel,
         *,
         device: str | torch.device | None = None,
-        batch_images: int = 32,
+        batch_images: int | None = None,
     ) -> None:
         self.device = pick_device(device)
         self._scorer = Scorer(model, device=self.device, batch_images=batch_images)
@@ -202,14 +202,14 @@ def load(
     *,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
-    batch_images: int = 32,
+    batch_images: int | None = None,
 ) -> Model:
     """Load a model folder, or the hub id of one.
 
     Args:
         device: None is CUDA where there is one, else the CPU.
         dtype: of the base's weights; None is float32. The read-out is float32 whatever it is.
-        batch_images: images of one forward pass.
+        batch_images: images of one forward pass; None is 32 on a GPU and 4 on a CPU.
 
     Raises:
         ValueError: for a model that is not there or lacks weights (ConfigError where the folder is absent), a

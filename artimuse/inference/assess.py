@@ -62,13 +62,14 @@ def assess(
     asked: Asked,
     *,
     device: torch.device | str | None = None,
-    batch_images: int = 32,
+    batch_images: int | None = None,
 ) -> Generator[Assessed | Broken, None, None]:
     """Rows of images in their order, each as soon as it is complete.
 
     Args:
         device: None is CUDA where there is one.
-        batch_images: images in one forward pass, at most; fewer where many texts are written of each.
+        batch_images: images in one forward pass, at most; fewer where many texts are written of each. None is
+            `usual_batch`, with texts as many as 64 texts are of.
     """
     scorer = scorer_for(model, asked, device=device, batch_images=batch_images)
     items = [item_for(scorer, image, asked) for image in images]
@@ -81,14 +82,16 @@ def scorer_for(
     asked: Asked,
     *,
     device: torch.device | str | None = None,
-    batch_images: int = 32,
+    batch_images: int | None = None,
 ) -> Scorer:
     """A scorer that answers what is asked; where several texts are, of fewer images at a time."""
     texts = len(asked.attributes) + len(asked.questions)
     return Scorer(
         model,
         device=device,
-        batch_images=min(batch_images, max(1, MOST_TEXTS // texts)) if texts else batch_images,
+        batch_images=min(batch_images or MOST_TEXTS, max(1, MOST_TEXTS // texts))
+        if texts
+        else batch_images,
         max_new_tokens=asked.max_new_tokens if texts else None,
     )
 

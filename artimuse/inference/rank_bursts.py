@@ -57,14 +57,14 @@ def rank_bursts(
     *,
     by: Grouping,
     device: torch.device | str | None = None,
-    batch_images: int = 32,
+    batch_images: int | None = None,
 ) -> Generator[Assessed | Broken, None, None]:
     """Rows of series in their order, those of a series best first and as soon as it is complete.
 
     Args:
         by: how they were grouped; by time, a row has its capture time.
         device: None is CUDA where there is one.
-        batch_images: images that are scored in one forward pass.
+        batch_images: images that are scored in one forward pass; None is `usual_batch`.
 
     Raises:
         ValueError: for a score that is no number: the model itself is broken.

@@ -59,8 +59,9 @@ def score_arguments(argv: Sequence[str] | None, *, description: str) -> argparse
         help=f"of a text; longer ones are cut off and counted (default {MAX_NEW_TOKENS})",
     )  # fmt: skip
     parser.add_argument(
-        "--batch-images", type=_positive, default=32, metavar="N",
-        help="images in one forward pass, or that a server is asked about at a time (default 32)",
+        "--batch-images", type=_positive, metavar="N",
+        help="images in one forward pass (default 32 on a GPU, 4 on a CPU, with texts as many as 64 texts are "
+        "of), or that a server is asked about at a time (default 8)",
     )  # fmt: skip
     parser.add_argument("--device", help="cpu, cuda:0, ... (default: CUDA where there is one)")
     parser.add_argument(

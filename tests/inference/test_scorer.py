@@ -12,8 +12,10 @@ import torch
 from artimuse.config import ModelConfig, ReadoutConfig
 from artimuse.data.collate import Collator, Item
 from artimuse.data.images import ImageError, read_image
+from artimuse.inference.asked import Asked
+from artimuse.inference.assess import scorer_for
 from artimuse.inference.choices import branches
-from artimuse.inference.scorer import Scorer
+from artimuse.inference.scorer import Scorer, usual_batch
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.records import Question, Sample, ScoreLabel
@@ -213,3 +215,12 @@ def test_an_image_that_cannot_be_read_is_an_error(
 def test_the_model_is_put_into_evaluation_mode(tiny_model: AestheticModel) -> None:
     tiny_model.train()
     assert not Scorer(tiny_model, device="cpu").model.training
+
+
+def test_a_cpu_takes_few_images_at_a_time(tiny_model: AestheticModel) -> None:
+    assert Scorer(tiny_model, device="cpu").batch_images == usual_batch(torch.device("cpu")) == 4
+    assert usual_batch(torch.device("cuda")) == 32
+    texts = Asked(describe=True)
+    assert scorer_for(tiny_model, texts, device="cpu").batch_images == 8
+    assert scorer_for(tiny_model, texts, device="cpu", batch_images=3).batch_images == 3
+    assert scorer_for(tiny_model, Asked(), device="cpu").batch_images == 4
