@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from integration.calls import load_script
 from PIL import Image
 
 from artimuse.benchmarks import sweep
 from artimuse.benchmarks.job import Job, Row
 from benchmarks.conftest import heard
-from scripts.benchmark import main
+
+main = load_script("benchmark").main
 
 
 def test_points_reach_from_one_to_all_questions() -> None:

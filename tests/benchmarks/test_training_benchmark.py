@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from integration.calls import load_script
 from safetensors.torch import load_file, save_file
 
 from artimuse.benchmarks import job as job_module
@@ -29,13 +30,14 @@ from artimuse.benchmarks.steps import collator, order_of, run_tree, train_config
 from artimuse.benchmarks.stock import run_search, run_stock
 from artimuse.benchmarks.training_command import HEAD, line, summary
 from benchmarks.conftest import TINY, heard, shape_of
-from scripts.benchmark import main
 
 TINY_MODELS = [shape.name for shape in TINY.models]
 ROW_KEYS = {
     "case", "variant", "model", "images_per_s", "tokens_per_s", "peak_memory_mb", "flops_per_image",
     "flops_per_s", "flops_share", "vision_flops_share", "vision_time_share",
 }  # fmt: skip
+
+main = load_script("benchmark").main
 
 
 @pytest.mark.parametrize("name", TINY_MODELS)
