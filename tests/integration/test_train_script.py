@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from artimuse.config import load_config
 from artimuse.evaluation.prediction_file import read_predictions
 from artimuse.evaluation.results import recompute
 from artimuse.prompts import ATTRIBUTES
@@ -223,7 +224,9 @@ def test_scores_are_equal_to_the_bit_in_a_new_process(
     assert again["rows"] == rows
 
     output = tmp_path / "scores.jsonl"
-    called = script("score", "--model", small_run.folder / "model", photos, "--output", output)
+    size = load_config(small_run.folder / "config.yaml").evaluation.batch_images
+    given = ("--model", small_run.folder / "model", photos, "--output", output)
+    called = script("score", *given, "--batch-images", size)
     assert called.status == 0, called.err
     written = read_lines(output)
     assert [row["scores"] for row in written] == again["scores"]

@@ -18,11 +18,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from artimuse.config import ImagesConfig
-from artimuse.data.images import MAX_PIXELS
 from artimuse.models.families.chat import ChatFamily
 from artimuse.prompts import PromptProtocol
 
 BICUBIC = Image.Resampling.BICUBIC
+MAX_PIXELS = 89_478_485
+"""As many as an image may have that is read (`artimuse.data.images`)."""
 
 
 def tile(image: Image.Image, side: int, fit: str, mean: Sequence[float]) -> Tensor:

@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from artimuse.config import ImagesConfig
-from artimuse.data.images import MAX_PIXELS
+from artimuse.data import images as data_images
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.families import InternVLFamily, LlavaFamily, tiles
 from artimuse.models.families.tiles import tile
@@ -178,12 +178,12 @@ def test_a_small_file_of_an_odd_shape_takes_no_more_than_a_large_image(
 
     def watched_new(mode: str, shape: tuple[int, int], *more: Any) -> Image.Image:
         made.append(shape[0] * shape[1])
-        assert made[-1] <= MAX_PIXELS
+        assert made[-1] <= tiles.MAX_PIXELS
         return new(mode, shape, *more)
 
     def watched_resize(self: Image.Image, shape: Any, *more: Any) -> Image.Image:
         made.append(shape[0] * shape[1])
-        assert made[-1] <= MAX_PIXELS
+        assert made[-1] <= tiles.MAX_PIXELS
         return resize(self, shape, *more)
 
     image = Image.new("RGB", size, (255, 0, 0))
@@ -207,3 +207,7 @@ def test_what_is_scaled_before_it_is_padded_looks_the_same(monkeypatch: pytest.M
     monkeypatch.setattr(tiles, "MAX_PIXELS", 200 * 200)
     found = tile(image, 56, "pad", (0.5, 0.5, 0.5))
     assert (found.float() - plain.float()).abs().mean() < 2
+
+
+def test_the_limit_is_that_of_reading() -> None:
+    assert tiles.MAX_PIXELS == data_images.MAX_PIXELS
