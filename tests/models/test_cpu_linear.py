@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -124,3 +127,17 @@ def test_only_plain_layers_are_changed() -> None:
     use_onednn(model)
     assert [type(module) for module in model] == [OneDNNLinear, Quantized, nn.LayerNorm]
     assert list(model.state_dict()) == names
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "64"), ("7", "7")])
+def test_the_cache_of_kernels_is_bounded_unless_somebody_says_otherwise(
+    given: str | None, kept: str
+) -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    around = {key: value for key, value in os.environ.items() if key != name}
+    told = subprocess.run(
+        [sys.executable, "-c", f"import os, artimuse.models.cpu_linear; print(os.environ[{name!r}])"],
+        capture_output=True, text=True, check=True,
+        env=around | ({} if given is None else {name: given}),
+    ).stdout  # fmt: skip
+    assert told.strip() == kept
