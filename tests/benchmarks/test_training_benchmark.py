@@ -237,7 +237,10 @@ def test_a_batch_size_that_does_not_fit_ends_the_search(
     def train(job: Job, link: Told, model: Any) -> None:
         if job.batch > 1:
             raise torch.OutOfMemoryError("16 GiB")
-        link.tell(rows=4, seconds=2.0)
+        assert not job.counts
+        link.tell()
+        for seconds in (2.0, 1.0):
+            link.tell(rows=4, seconds=seconds)
 
     monkeypatch.setattr(stock, "_train", train)
     *tried, done = heard(run_search, tiny_job("internvl-tiny"))
