@@ -28,6 +28,8 @@ from typing import TypeAlias
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import __version__ as pillow_version
+from PIL.TiffImagePlugin import TiffImageFile
 
 from artimuse.data.pil_guards import SILENT, STRICT
 from artimuse.records import DataError
@@ -122,6 +124,7 @@ def _of_file(path: Path) -> Image.Image:
         raise _no_permission(path) from None
     with _decoding(path), Image.open(path, formats=FORMATS) as image:
         _check_size(path, image)
+        _check_tiff(path, image)
         image.load()
         if image.format == "PNG":
             _check_png(path)
@@ -186,6 +189,15 @@ def _check_size(name: str | Path, image: Image.Image) -> None:
     if width * height > MAX_PIXELS:
         reason = f"too large: expected at most {MAX_PIXELS} pixels, found {width} x {height}"
         raise _error(name, reason, "scale it down")
+
+
+def _check_tiff(path: Path, image: Image.Image) -> None:
+    """No uncompressed YCbCr before Pillow 13, which takes its three bytes a pixel for RGB and one more."""
+    if not isinstance(image, TiffImageFile) or image.tag_v2.get(262) != 6 or image.mode != "RGB":
+        return
+    if image.tile and image.tile[0][0] == "raw":
+        reason = f"uncompressed YCbCr TIFF: Pillow {pillow_version} reads its pixels wrongly"
+        raise _error(path, reason, "save it compressed or as RGB, or install pillow>=13")
 
 
 def _check_png(path: Path) -> None:

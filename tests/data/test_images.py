@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
+from PIL import __version__ as pillow_version
 
 from artimuse.data import images
 from artimuse.data.images import ImageError, image_size, read_image
@@ -47,10 +48,22 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     source = Image.new("RGB", (8, 6), (200, 40, 90))
     # PIL converts from LAB and not to it.
     image = Image.new(mode, (8, 6)) if mode == "LAB" else source.convert(mode)
-    result = pixels(save(tmp_path / "a.tiff", image))
+    # Compressed, since Pillow before 13 does not read an uncompressed YCbCr that it wrote.
+    result = pixels(save(tmp_path / "a.tiff", image, compression="tiff_lzw"))
     assert result.shape == (6, 8, 3)
     if mode in ("RGB", "CMYK", "YCbCr"):
         assert np.abs(result.astype(int) - [200, 40, 90]).max() <= 3
+
+
+def test_an_uncompressed_ycbcr_tiff_is_read_or_refused_by_name(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tiff", Image.new("RGB", (8, 6), (200, 40, 90)).convert("YCbCr"))
+    # Bytes after the strips, which a decoder that takes four bytes a pixel would read as pixels.
+    path.write_bytes(path.read_bytes() + bytes(1000))
+    if int(pillow_version.split(".")[0]) < 13:
+        with pytest.raises(ImageError, match=r"a\.tiff: uncompressed YCbCr TIFF.*pillow>=13"):
+            pixels(path)
+    else:
+        assert np.abs(pixels(path).astype(int) - [200, 40, 90]).max() <= 3
 
 
 def test_cmyk_jpeg_is_not_inverted(tmp_path: Path) -> None:
