@@ -29,7 +29,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL import __version__ as pillow_version
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from artimuse.data.pil_guards import SILENT, STRICT
 from artimuse.records import DataError
@@ -135,6 +135,7 @@ def _of_pil(image: Image.Image) -> Image.Image:
     name = name_of(image)
     with _decoding(name):
         _check_size(name, image)
+        _check_tiff(name, image)
         image.load()  # of an image that `Image.open` gave and nobody has decoded yet
         return _to_rgb(name, _upright(image))
 
@@ -191,13 +192,14 @@ def _check_size(name: str | Path, image: Image.Image) -> None:
         raise _error(name, reason, "scale it down")
 
 
-def _check_tiff(path: Path, image: Image.Image) -> None:
+def _check_tiff(name: str | Path, image: Image.Image) -> None:
     """No uncompressed YCbCr before Pillow 13, which takes its three bytes a pixel for RGB and one more."""
-    if not isinstance(image, TiffImageFile) or image.tag_v2.get(262) != 6 or image.mode != "RGB":
+    if not isinstance(image, TiffImageFile) or image.mode != "RGB":
         return
-    if image.tile and image.tile[0][0] == "raw":
+    stored_as_ycbcr = image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 6
+    if stored_as_ycbcr and image.tile and image.tile[0][0] == "raw":
         reason = f"uncompressed YCbCr TIFF: Pillow {pillow_version} reads its pixels wrongly"
-        raise _error(path, reason, "save it compressed or as RGB, or install pillow>=13")
+        raise _error(name, reason, "save it compressed or as RGB, or install pillow>=13")
 
 
 def _check_png(path: Path) -> None:
