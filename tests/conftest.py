@@ -21,6 +21,7 @@ from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.prompts import ATTRIBUTES, protocol
 from artimuse.records import Pair, Question, Sample, ScoreLabel
+from artimuse.training import accelerator
 
 WORDS = [
     "the",
@@ -59,12 +60,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _deterministic() -> Iterator[None]:
-    """Every test runs on one thread with deterministic kernels and a known seed."""
+    """Every test runs on one thread with deterministic kernels and a known seed; memory that nobody has written
+    holds NaN, also where a run has been set up."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
     torch.manual_seed(0)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accelerator, "FILL_MEMORY", True)
+        yield
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(threads)
 

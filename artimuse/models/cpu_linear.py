@@ -21,12 +21,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# oneDNN keeps a kernel for every shape that it has met, 1,024 of them, and a row of trees is as long as it is:
-# that is 15 MB a length, which speed up nothing. Read by oneDNN when it is first asked.
+# oneDNN keeps a kernel for every shape that it has met, 1,024 of them, and so does torch's layer above it; a
+# row of trees is as long as it is: that is 15 MB a length, which speed up nothing. Read when oneDNN is first
+# asked.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
 
 FEWEST_ROWS = 8
 """With fewer a product is bound by reading the weights, and both are alike."""
+NARROWEST = 32
+"""A layer with fewer inputs or outputs, as LoRA's are, is left to BLAS: kernels for it would take the place of
+those that save more."""
 
 
 class OneDNNLinear(nn.Linear):
@@ -58,7 +63,7 @@ def use_onednn(model: nn.Module, *, trained: bool | None = None) -> None:
     if not has_onednn():
         return
     for module in model.modules():
-        if type(module) is nn.Linear:
+        if type(module) is nn.Linear and min(module.weight.shape) >= NARROWEST:
             module.__class__ = OneDNNLinear
         if trained is not None and isinstance(module, OneDNNLinear):
             module.trained = trained

@@ -16,6 +16,9 @@ from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
 from artimuse.config import ConfigError, TrainConfig
 from artimuse.training import zero
 
+FILL_MEMORY = False
+"""Deterministic mode would fill all memory with NaN before it is written, an eighth of a step on a CPU. Nothing
+here reads what it has not written: the tests of this project do fill it."""
 KNOWN = (
     DistributedType.NO,
     DistributedType.MULTI_GPU,
@@ -34,6 +37,8 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
         torch.set_num_threads(config.threads)
     # On CUDA some operators have no deterministic kernel, and the others are slower.
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
+    deterministic: Any = torch.utils.deterministic
+    deterministic.fill_uninitialized_memory = FILL_MEMORY
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     on_cpu = not torch.cuda.is_available()
     sharded = zero.asked_for()

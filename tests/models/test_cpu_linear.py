@@ -121,23 +121,50 @@ def test_only_plain_layers_are_changed() -> None:
     class Quantized(nn.Linear):
         pass
 
-    model = nn.Sequential(nn.Linear(4, 4), Quantized(4, 4), nn.LayerNorm(4))
+    wide, narrow = nn.Linear(32, 32), nn.Linear(31, 99)
+    model = nn.Sequential(wide, Quantized(32, 32), nn.LayerNorm(4), narrow)
     names = list(model.state_dict())
     use_onednn(model)
     use_onednn(model)
-    assert [type(module) for module in model] == [OneDNNLinear, Quantized, nn.LayerNorm]
+    assert [type(module) for module in model] == [OneDNNLinear, Quantized, nn.LayerNorm, nn.Linear]
     assert list(model.state_dict()) == names
 
 
-@pytest.mark.parametrize(("given", "kept"), [(None, "64"), ("7", "7")])
-def test_the_cache_of_kernels_is_bounded_unless_somebody_says_otherwise(
-    given: str | None, kept: str
-) -> None:
-    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-    around = {key: value for key, value in os.environ.items() if key != name}
-    told = subprocess.run(
-        [sys.executable, "-c", f"import os, artimuse.models.cpu_linear; print(os.environ[{name!r}])"],
-        capture_output=True, text=True, check=True,
-        env=around | ({} if given is None else {name: given}),
+CACHES = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "32"}
+MANY_LENGTHS = """
+import sys, torch
+from torch import nn
+from artimuse.models.cpu_linear import use_onednn
+from artimuse.training.speed import peak_memory_mb
+layer = nn.Linear(256, 256)
+use_onednn(layer)
+with torch.inference_mode():
+    layer(torch.zeros(600, 256))
+    before = peak_memory_mb(torch.device("cpu"))
+    for rows in range(300, 600):
+        layer(torch.zeros(rows, 256))
+print(peak_memory_mb(torch.device("cpu")) - before)
+"""
+
+
+def told(code: str, **variables: str) -> str:
+    """What a process prints with these variables, and none of CACHES beside them."""
+    around = {key: value for key, value in os.environ.items() if key not in CACHES}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=around | {"OMP_NUM_THREADS": "1"} | variables,
     ).stdout  # fmt: skip
-    assert told.strip() == kept
+
+
+@pytest.mark.parametrize("name", CACHES)
+def test_the_caches_of_kernels_are_bounded_unless_somebody_says_otherwise(name: str) -> None:
+    code = f"import os, artimuse.models.cpu_linear; print(os.environ[{name!r}])"
+    assert told(code).strip() == CACHES[name]
+    assert told(code, **{name: "7"}).strip() == "7"
+
+
+def test_many_lengths_do_not_fill_the_memory() -> None:
+    """Both caches hold kernels: a bound on one alone does not do."""
+    bounded = float(told(MANY_LENGTHS))
+    for name in CACHES:
+        assert float(told(MANY_LENGTHS, **{name: "1024"})) > 2 * bounded

@@ -28,13 +28,13 @@ def test_losses_and_gradients_equal_those_of_all_logits(
     trained: bool, fast: bool, bias: bool, targets: int, chunk: int
 ) -> None:
     torch.manual_seed(0)
-    head = nn.Linear(6, 23, bias=bias).requires_grad_(trained)
+    head = nn.Linear(32, 48, bias=bias).requires_grad_(trained)
     use_onednn(head, trained=fast)
-    chosen = torch.randint(23, (targets,))
+    chosen = torch.randint(48, (targets,))
     weights = torch.rand(targets)
     found: list[list[torch.Tensor]] = []
     for whole in (True, False):
-        hidden = torch.randn(targets, 6, generator=torch.Generator().manual_seed(1))
+        hidden = torch.randn(targets, 32, generator=torch.Generator().manual_seed(1))
         hidden.requires_grad_()
         head.zero_grad()
         losses = (

@@ -9,10 +9,12 @@ import time
 from datetime import timedelta
 
 import pytest
+import torch
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import _set_pg_timeout
 
 from artimuse.config import TrainConfig
+from artimuse.training import accelerator as module
 from artimuse.training.accelerator import build_accelerator, wait_for_all
 
 PATIENCE_S, TAKES_S = 1, 3
@@ -54,3 +56,14 @@ def test_the_others_wait_however_long_the_first_takes(how: str, status: int) -> 
     assert started[1].exitcode == status
     if how == "patient":
         assert started[0].exitcode == 0
+
+
+def test_memory_that_is_not_written_is_filled_in_tests_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    build_accelerator(TrainConfig(steps=1))
+    assert torch.empty(1000).isnan().all()
+    monkeypatch.setattr(module, "FILL_MEMORY", False)
+    build_accelerator(TrainConfig(steps=1))
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.empty(1000).isnan().all()
