@@ -60,6 +60,7 @@ from artimuse.evaluation.ablation import (
     training_seconds,
 )
 from artimuse.evaluation.studies import OF_A_RECIPE, studies
+from artimuse.training.heap import start_with_whole_heap
 from artimuse.training.run import machine
 
 METRICS = (
@@ -247,4 +248,5 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    start_with_whole_heap()
     sys.exit(main())

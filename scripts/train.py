@@ -41,6 +41,7 @@ from artimuse.config import (
 )
 from artimuse.records import DataError
 from artimuse.training.faults import RESUME_STATUS, CheckpointError, RunError, explained
+from artimuse.training.heap import start_with_whole_heap
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -266,4 +267,5 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    start_with_whole_heap()
     sys.exit(main())
