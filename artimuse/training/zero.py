@@ -18,6 +18,7 @@ from accelerate.utils import DeepSpeedPlugin, is_deepspeed_available
 
 from artimuse.config import Config, ConfigError, TrainConfig
 from artimuse.models.cpu_linear import use_onednn
+from artimuse.models.mlp_blocks import mlp_whole
 
 STAGES = (2, 3)
 
@@ -143,6 +144,8 @@ def fit_model(model: Any, accelerator: Accelerator) -> None:
     model.text_chunk = None
     # Weights are looked up in the backward pass by torch's own linear function alone.
     use_onednn(model, trained=False)
+    for module in model.modules():
+        mlp_whole(module)
 
 
 def _settings(config: TrainConfig, stage: int) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def test_two_processes_equal_one(tmp_path: Path, accumulation: int) -> None:
     runs: dict[str, Any] = {
         "unequal": (toy.unequal_units(tmp_path), {}),
         "answers": (toy.mixed_units(tmp_path), {"text_per": "answer"}),
+        "checkpointed": (toy.mixed_units(tmp_path), {}),  # two processes in blocks, one at once
     }
     runs |= {n: (toy.labeled_units(tmp_path), c) for n, c in toy.cases(accumulation).items()}
     runs |= {n: (toy.seen_units(tmp_path), c) for n, c in toy.SEEN.items()}

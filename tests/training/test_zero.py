@@ -16,6 +16,7 @@ from torch import nn
 
 from artimuse.config import ConfigError, TrainConfig, load_config
 from artimuse.models.cpu_linear import use_onednn
+from artimuse.models.mlp_blocks import mlp_in_blocks
 from artimuse.training import shards, zero
 from artimuse.training.accelerator import build_accelerator
 from artimuse.training.faults import CheckpointError, RunError
@@ -98,14 +99,18 @@ def test_a_model_without_language_is_not_cut() -> None:
     with pytest.raises(ConfigError, match="a fgaesq model does not work under ZeRO-3"):
         zero.fit_model(seen, place(3))
     # The head is called as often in every process.
-    layers = nn.Sequential(nn.Linear(4, 4))
+    layers = nn.Sequential(nn.Linear(32, 32), nn.Linear(32, 32))
     use_onednn(layers, trained=True)
+    mlp_in_blocks(layers[1])
     spoken = SimpleNamespace(
         family=SimpleNamespace(name="llava", language=True), text_chunk=4, modules=layers.modules
     )
     zero.fit_model(spoken, place(3))
     assert spoken.text_chunk is None
     assert not getattr(layers[0], "trained", False)
+    assert "forward" not in layers[1].__dict__, (
+        "its weights would be cut while its blocks name them"
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
 from artimuse.data.units import Unit
 from artimuse.data.views import collator
+from artimuse.models import mlp_blocks
+from artimuse.models.activations import checkpoint_activations
 from artimuse.models.build import build_model
 from artimuse.models.fgaesq import FGAesQModel
 from artimuse.models.text_tower import attach_text_tower
@@ -181,10 +183,12 @@ def step_gradient(
     linked: bool = False,
     drawn: PairsFromScores | None = None,
     difftoken: str | None = None,
+    mlp_rows: int | None = None,
 ) -> tuple[dict[str, torch.Tensor], list[float]]:
     """The whole gradient of one step, as the optimizer sees it, and its three losses.
 
-    With `difftoken` of a model without language, whose fourth loss is that of texts that compare pairs.
+    With `difftoken` of a model without language, whose fourth loss is that of texts that compare pairs. With
+    `mlp_rows` under activation checkpointing, with so many tokens in a block of an MLP.
     """
     head = ReadoutConfig(kind=readout, hidden=16)  # type: ignore[arg-type]
     config = ModelConfig(scratch=SCRATCH, readout=head, links=linked)
@@ -194,6 +198,9 @@ def step_gradient(
     if isinstance(model, FGAesQModel):
         attach_text_tower(model, config, LINES, seed=1)
     assert (model.links is not None) == linked
+    if mlp_rows is not None:
+        mlp_blocks.MOST_ROWS = mlp_rows
+        checkpoint_activations(model)
     order = Order(
         [units], weights=[1], batch_images=sum(u.images for u in units), seed=0, steps=1
     )  # fmt: skip
@@ -257,6 +264,7 @@ def main(folder: str, output: str, accumulation: str) -> None:
     runs["unequal"] = unequal_units(Path(folder)), {}
     runs |= {name: (seen_units(Path(folder)), case) for name, case in SEEN.items()}
     runs["answers"] = mixed_units(Path(folder)), {"text_per": "answer"}
+    runs["checkpointed"] = mixed_units(Path(folder)), {"mlp_rows": 5}
     for name, (units, case) in runs.items():
         gradient, losses = step_gradient(units, accelerator, accumulation=int(accumulation), **case)
         if accelerator.is_main_process:
