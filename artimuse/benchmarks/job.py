@@ -25,7 +25,7 @@ import torch
 from artimuse.benchmarks.presets import Preset
 from artimuse.records import Sample
 
-Variant = Literal["tree", "tree_checkpointed", "tree_blas", "rows", "multiturn"]
+Variant = Literal["tree", "tree_uncheckpointed", "tree_blas", "rows", "multiturn"]
 Row = dict[str, Any]
 WORKERS = 2
 """Loader processes of every variant."""

@@ -44,9 +44,10 @@ class Preset:
     """Models, and how a step of them is cut.
 
     images: of an optimizer step. accumulation: micro-batches of the tree. row_tokens: trees are packed into
-    rows of at most so many tokens, None is a row each. batches: values of Trainer's
-    per_device_train_batch_size that are tried; each divides a step's rows. steps: optimizer steps of a
-    repetition. shorter: divides the lengths of questions and answers.
+    rows of at most so many tokens, None is a row each. activation_checkpointing: of the tree, as
+    train.activation_checkpointing. batches: values of Trainer's per_device_train_batch_size that are tried;
+    each divides a step's rows. steps: optimizer steps of a repetition. shorter: divides the lengths of
+    questions and answers.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Preset:
     accumulation: int
     batches: tuple[int, ...]
     row_tokens: int | None = None
+    activation_checkpointing: bool = False
     steps: int = 1
     shorter: int = 1
     photograph: tuple[int, int] = (1000, 750)
@@ -141,11 +143,14 @@ _TINY = (
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("cpu", _CPU, "fp32", images=4, accumulation=4, batches=(1, 2, 4)),
+        Preset(
+            "cpu", _CPU, "fp32", images=4, accumulation=4, batches=(1, 2, 4),
+            activation_checkpointing=True,
+        ),
         Preset("gpu", _GPU, "bf16", images=16, accumulation=8, batches=(1, 2, 4, 8, 16), steps=2),
         Preset(
             "tiny", _TINY, "fp32", images=2, accumulation=1, batches=(1, 2), row_tokens=2000,
-            steps=2, shorter=8, photograph=(80, 60),
+            activation_checkpointing=True, steps=2, shorter=8, photograph=(80, 60),
         ),
     )
 }  # fmt: skip

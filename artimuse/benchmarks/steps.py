@@ -58,7 +58,8 @@ def train_config(job: Job) -> TrainConfig:
         precision=preset.precision,
         threads=job.threads,
         onednn=job.variant != "tree_blas",
-        activation_checkpointing=job.variant == "tree_checkpointed",
+        activation_checkpointing=preset.activation_checkpointing
+        and job.variant != "tree_uncheckpointed",
         clip=None,
     )
 

@@ -66,7 +66,8 @@ def sweep_rows(
         job = make_job(
             shape, preset, Path(folder), device=device, threads=threads, seed=seed, repeats=repeats
         )
-        job = replace(job, gradient=None)
+        # Checkpointing recomputes more of a long row than of a short one, see mlp_blocks.
+        job = replace(job, gradient=None, variant="tree_uncheckpointed")
         with Running(job, run_sweep) as running:
             facts = running.ready()
     if "out_of_memory" in facts:
@@ -76,7 +77,7 @@ def sweep_rows(
         for row in of_axis:
             yield {
                 "case": "sweep",
-                "variant": "tree",
+                "variant": job.variant,
                 "model": shape.name,
                 **row,
                 "seconds": spread(row["seconds"]),

@@ -2,8 +2,8 @@
 
     rows = list(training_rows(PRESETS["tiny"], case="all", repeats=5, threads=2, device="cpu"))
 
-tree       this project's training: its loader, its step (training/step.py)
-tree_checkpointed   on a CPU, the same with train.activation_checkpointing: less memory, more work
+tree       this project's training: its loader, its step (training/step.py), settings as the preset has them
+tree_uncheckpointed   of a preset with train.activation_checkpointing, the same without: more memory, less work
 tree_blas  on a CPU, the same with torch's own matrix products (train.onednn: false), as the two below have them
 rows       the same model, weights, images and questions through transformers' own Trainer, a row per
            question, at the batch size that is fastest of those that fit
@@ -32,7 +32,6 @@ from artimuse.benchmarks.presets import Preset, Shape
 from artimuse.benchmarks.steps import run_tree
 from artimuse.benchmarks.stock import run_search, run_stock
 
-ON_CPU: tuple[Variant, ...] = ("tree_checkpointed", "tree_blas")
 STOCK: tuple[Variant, ...] = ("rows", "multiturn")
 POOL = 4
 """Steps' worth of different samples; longer runs see them again, in another order."""
@@ -111,20 +110,20 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
     gradient = tree.folder / "rows.safetensors"
     tried = search(replace(tree, gradient=None))
     jobs = [tree]
-    if tree.device == "cpu":
-        for variant in ON_CPU:
-            own = tree.folder / f"{variant}.safetensors"
-            jobs.append(replace(tree, variant=variant, gradient=own))
+    for variant in other_trees(tree):
+        own = tree.folder / f"{variant}.safetensors"
+        jobs.append(replace(tree, variant=variant, gradient=own))
     for variant in STOCK:
         kept = gradient if variant == "rows" else None
         batch = best_batch(tried[variant])
         jobs.append(replace(tree, variant=variant, batch=batch, gradient=kept))
     measured = measure(jobs)
+    rows = len(jobs) - len(STOCK)
+    count_recomputed([facts for facts, _ in measured[:rows]])
     found = [
         _row(shape, job, facts, repetitions, peak) | {"tried": tried.get(job.variant, [])}
         for job, (facts, repetitions) in zip(jobs, measured, strict=True)
     ]
-    rows = len(jobs) - len(STOCK)
     for number in range(rows):
         compare(found[number], found[rows], measured[number][1], measured[rows][1])
         own = jobs[number].gradient
@@ -132,6 +131,24 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
         if gradient.exists() and own is not None and own.exists():
             found[number]["gradient_difference"] = gradient_difference(own, gradient)
     yield from found
+
+
+def other_trees(tree: Job) -> list[Variant]:
+    """Beside `tree`, what else is measured of this project."""
+    uncheckpointed: list[Variant] = ["tree_uncheckpointed"]
+    blas: list[Variant] = ["tree_blas"]
+    kept = uncheckpointed if tree.preset.activation_checkpointing else []
+    return kept + (blas if tree.device == "cpu" else [])
+
+
+def count_recomputed(trees: Sequence[Row]) -> None:
+    """Into the facts of a model's trees: `flops` are the model's own, those of whoever computes nothing twice,
+    and `recomputed` is what this one did beyond them, as a share of them."""
+    counted = [facts["flops"] for facts in trees if "flops" in facts]
+    for facts in trees:
+        if "flops" in facts:
+            facts["recomputed"] = facts["flops"] / min(counted) - 1
+            facts["flops"] = min(counted)
 
 
 def search(job: Job) -> dict[str, list[Row]]:
@@ -215,6 +232,7 @@ def _row(shape: Shape, job: Job, facts: Row, repetitions: list[Row], peak: float
         "vision_time_share": spread([r["vision_time_share"] for r in repetitions]),
     }
     if job.variant not in STOCK:
+        row |= {"recomputed_flops": facts["recomputed"]}
         return row | {"data_wait": spread([r["data_wait"] for r in repetitions])}
     # The tree's head need not be called as a module, part by part, so only of Trainer's rows it is known.
     return row | {"head_flops_share": facts["head_flops_share"]}

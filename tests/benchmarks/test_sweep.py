@@ -30,7 +30,9 @@ def test_cost_grows_with_images_and_branch_tokens(
 ) -> None:
     monkeypatch.setattr(sweep, "IMAGES", (1, 3))
     monkeypatch.setattr(sweep, "BRANCH_POINTS", 3)
-    (facts,) = heard(sweep.run_sweep, tiny_job("internvl-tiny", repeats=2))
+    (facts,) = heard(
+        sweep.run_sweep, tiny_job("internvl-tiny", variant="tree_uncheckpointed", repeats=2)
+    )
     images = [row for row in facts["points"] if row["axis"] == "images"]
     branches = [row for row in facts["points"] if row["axis"] == "branches"]
     assert all(len(row["seconds"]) == 2 for row in facts["points"])
