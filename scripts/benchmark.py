@@ -248,5 +248,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    start_with_whole_heap()
+    if sys.argv[1:2] == [
+        "train"
+    ]:  # as scripts/train.py does; the other variants have the same heap then
+        start_with_whole_heap(__file__)
     sys.exit(main())

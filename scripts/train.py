@@ -267,5 +267,5 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    start_with_whole_heap()
+    start_with_whole_heap(__file__)
     sys.exit(main())

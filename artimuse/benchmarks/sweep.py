@@ -66,8 +66,10 @@ def sweep_rows(
         job = make_job(
             shape, preset, Path(folder), device=device, threads=threads, seed=seed, repeats=repeats
         )
-        # Checkpointing recomputes more of a long row than of a short one, see mlp_blocks.
-        job = replace(job, gradient=None, variant="tree_uncheckpointed")
+        job = replace(job, gradient=None)
+        if preset.activation_checkpointing:
+            # How much of a layer that computes again depends on the length of the row, see mlp_blocks.
+            job = replace(job, variant="tree_uncheckpointed")
         with Running(job, run_sweep) as running:
             facts = running.ready()
     if "out_of_memory" in facts:

@@ -15,6 +15,7 @@ On a CPU the variants take turns, repetition by repetition; models that fill a G
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,10 +30,11 @@ from artimuse.benchmarks.load import spread
 from artimuse.benchmarks.measured import gradient_difference
 from artimuse.benchmarks.models import parts
 from artimuse.benchmarks.presets import Preset, Shape
-from artimuse.benchmarks.steps import run_tree
+from artimuse.benchmarks.steps import run_tree, train_config
 from artimuse.benchmarks.stock import run_search, run_stock
 
 STOCK: tuple[Variant, ...] = ("rows", "multiturn")
+SETTLE_S = 3.0
 POOL = 4
 """Steps' worth of different samples; longer runs see them again, in another order."""
 
@@ -119,7 +121,7 @@ def _of_a_model(shape: Shape, tree: Job, peak: float | None) -> Iterator[Row]:
         jobs.append(replace(tree, variant=variant, batch=batch, gradient=kept))
     measured = measure(jobs)
     rows = len(jobs) - len(STOCK)
-    count_recomputed([facts for facts, _ in measured[:rows]])
+    count_recomputed(jobs[:rows], [facts for facts, _ in measured[:rows]])
     found = [
         _row(shape, job, facts, repetitions, peak) | {"tried": tried.get(job.variant, [])}
         for job, (facts, repetitions) in zip(jobs, measured, strict=True)
@@ -141,14 +143,19 @@ def other_trees(tree: Job) -> list[Variant]:
     return kept + (blas if tree.device == "cpu" else [])
 
 
-def count_recomputed(trees: Sequence[Row]) -> None:
-    """Into the facts of a model's trees: `flops` are the model's own, those of whoever computes nothing twice,
-    and `recomputed` is what this one did beyond them, as a share of them."""
-    counted = [facts["flops"] for facts in trees if "flops" in facts]
+def count_recomputed(jobs: Sequence[Job], trees: Sequence[Row]) -> None:
+    """Into the facts of a model's trees: `flops` are the model's own, those of a tree that computes nothing
+    twice, and `recomputed` is what this one did beyond them, as a share of them. Where memory was too small
+    for such a tree, `recomputed` is None, and `flops` are what was done."""
+    own = [
+        facts["flops"]
+        for job, facts in zip(jobs, trees, strict=True)
+        if "flops" in facts and not train_config(job).activation_checkpointing
+    ]
     for facts in trees:
         if "flops" in facts:
-            facts["recomputed"] = facts["flops"] / min(counted) - 1
-            facts["flops"] = min(counted)
+            facts["recomputed"] = facts["flops"] / own[0] - 1 if own else None
+            facts["flops"] = own[0] if own else facts["flops"]
 
 
 def search(job: Job) -> dict[str, list[Row]]:
@@ -183,9 +190,15 @@ def measure(jobs: Sequence[Job]) -> list[tuple[Row, list[Row]]]:
         for job in jobs:
             running.append(stack.enter_context(_start(job)))
             running[-1].ready()
-        turns = [[variant.repeat() for variant in running] for _ in range(jobs[0].repeats)]
+        turns = [[_settled(variant) for variant in running] for _ in range(jobs[0].repeats)]
         facts = [variant.repeat() for variant in running]
     return [(fact, [turn[n] for turn in turns]) for n, fact in enumerate(facts)]
+
+
+def _settled(variant: Running) -> Row:
+    """A repetition, once the loaders of the variant before have filled their queues, which takes CPU too."""
+    time.sleep(SETTLE_S)
+    return variant.repeat()
 
 
 def _alone(job: Job) -> tuple[Row, list[Row]]:

@@ -7,11 +7,13 @@ such tensors and their gradients, is most of what a layer holds while it is comp
 before the next block's are made (as in ALST's tiled MLP, arXiv 2506.13996, section 3.1.3). In the backward pass
 every block is computed again, and differentiated at once.
 
-That takes no more products than checkpointing alone: a checkpointed layer is computed again up to the last
-tensor that somebody kept, and the input of the MLP is kept before the MLP is computed.
+The layer's own recomputation leaves the MLP out: it ends with the last tensor that somebody kept, and the input
+of the MLP is kept before the MLP is computed. So the MLP is computed twice, as by checkpointing alone (which
+may leave its last product out, if that keeps its input before it computes).
 
-On CPUs, where the heap makes it count: pieces so large, and of every size, come to be scattered over it, and it
-grows to several times what is held.
+For LoRA and frozen weights: the gradients of weights are held whole beside a block's, so that with large MLPs
+and few tokens more is held than without. On CPUs, where the heap makes it count: pieces so large come to be
+scattered over it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 MOST_ROWS = 512
 """Tokens of a block: with fewer, oneDNN's products take longer."""
@@ -30,10 +33,11 @@ MOST_ROWS = 512
 def mlp_in_blocks(mlp: nn.Module) -> None:
     """Let an MLP, (..., H) -> (..., H) of each token alone, be trained in blocks of at most MOST_ROWS tokens.
 
-    Left as it is where dropout acts inside: blocks would draw other masks than the whole.
+    Left as it is where dropout acts inside, as blocks would draw other masks than the whole; and where somebody
+    else has put a forward of their own there.
     """
     random = any(isinstance(m, nn.Dropout) and m.p > 0 for m in mlp.modules())
-    if not random:
+    if not random and "forward" not in mlp.__dict__:
         # A method and not a function, so that a copy of the module calls its own.
         mlp.forward = MethodType(_forward, mlp)
 
@@ -88,10 +92,11 @@ class _Blocks(torch.autograd.Function):
         return torch.cat([whole(rows) for rows in _blocks(given.detach())]).view(given.shape)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         (given,) = ctx.kept.by.saved_tensors
         of_given: list[Tensor] = []
-        of_trained = [torch.zeros_like(p) for p in ctx.trained]
+        of_trained: list[Tensor] = []
         for rows, slope in zip(_blocks(given), _blocks(gradient), strict=True):
             leaf = rows.detach().requires_grad_()
             with ExitStack() as stack:
@@ -101,6 +106,9 @@ class _Blocks(torch.autograd.Function):
                 out = ctx.whole(leaf.view_as(leaf))
             found = torch.autograd.grad(out, [leaf, *ctx.trained], slope)
             of_given.append(found[0])
+            if not of_trained:
+                of_trained = list(found[1:])
+                continue
             for total, part in zip(of_trained, found[1:], strict=True):
                 total += part
         return torch.cat(of_given).view(given.shape), None, None, *of_trained

@@ -151,6 +151,12 @@ def test_a_copy_is_its_own_and_can_be_taken_back() -> None:
     assert not first.seen[:-5]
     mlp_whole(second)
     mlp_whole(nn.Linear(2, 2))
+    # Nor is a forward that somebody else put there lost.
+    other = Mlp()
+    other.forward = theirs = torch.tanh  # type: ignore[method-assign]
+    mlp_in_blocks(other)
+    mlp_whole(other)
+    assert other.forward is theirs
     second.seen.clear()
     second(given)
     assert second.seen == [30]

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import torch
@@ -61,9 +62,10 @@ def test_the_others_wait_however_long_the_first_takes(how: str, status: int) -> 
 def test_memory_that_is_not_written_is_filled_in_tests_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    deterministic: Any = torch.utils.deterministic
     build_accelerator(TrainConfig(steps=1))
     assert torch.empty(1000).isnan().all()
     monkeypatch.setattr(module, "FILL_MEMORY", False)
     build_accelerator(TrainConfig(steps=1))
     assert torch.are_deterministic_algorithms_enabled()
-    assert not torch.empty(1000).isnan().all()
+    assert not deterministic.fill_uninitialized_memory
