@@ -248,8 +248,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [
-        "train"
-    ]:  # as scripts/train.py does; the other variants have the same heap then
+    # As scripts/train.py does; processes of every variant have the same heap then.
+    if sys.argv[1:2] == ["train"]:
         start_with_whole_heap(__file__)
     sys.exit(main())
