@@ -34,7 +34,9 @@ def start_with_whole_heap(script: str) -> None:
         script: its `__file__`.
     """
     first = next((word for word in sys.orig_argv[1:] if not word.startswith("-")), None)
-    called = first == sys.argv[0] and Path(first).exists() and Path(first).samefile(script)
+    if first is None or first != sys.argv[0] or not Path(first).exists():
+        return
+    called = Path(first).samefile(script)
     if not called or not sys.executable or NAME in os.environ or GPU.exists() or not _scatters():
         return
     os.environ[NAME] = WITHOUT_CACHE
