@@ -27,6 +27,8 @@ from artimuse.data.loader import StepDataset
 from artimuse.data.order import Order
 from artimuse.data.units import Unit
 from artimuse.data.views import collator
+from artimuse.models import mlp_blocks
+from artimuse.models.activations import checkpoint_activations
 from artimuse.models.aesthetic import AestheticModel
 from artimuse.models.build import build_model
 from artimuse.models.fgaesq import FGAesQModel
@@ -38,6 +40,8 @@ from artimuse.training.accelerator import build_accelerator, prepare_stage
 from artimuse.training.loop import train
 
 STEPS = 4
+ROWS_OF_AN_MLP = 5
+"""Tokens in a block, so that these short rows have several too."""
 # Of a step cut in two, one share has all the text, and the other the only pairs.
 CASES: dict[str, dict[str, Any]] = {
     "lora": {},
@@ -45,6 +49,7 @@ CASES: dict[str, dict[str, Any]] = {
     "clipped": {"clip": 1e-7},
     "unequal": {"units": "unequal"},
     "plcc": {"objective": {"score_loss": "plcc"}},
+    "checkpointed": {"activation_checkpointing": True},
     "fgaesq": {"model": "fgaesq"},
     "bf16": {"precision": "bf16"},
     # Without autocast these are those of "lora": a base in bf16 rounds by itself.
@@ -124,6 +129,8 @@ def run_case(
     else:
         prepare_stage(accelerator, config.train)
     model = tiny_model(folder, kind, dropout=dropout, precision=base or config.train.precision)
+    if config.train.activation_checkpointing:
+        checkpoint_activations(model)
     units = all_units(folder, kind, how)
     order = Order(
         [units], weights=[1], batch_images=sum(u.images for u in units), seed=0, steps=STEPS
@@ -137,7 +144,8 @@ def run_case(
         processes=accelerator.num_processes, process=accelerator.process_index,
     )  # fmt: skip
     place.mkdir(exist_ok=True)
-    with spoil(accelerator, *spoiled) if spoiled else nullcontext():
+    blocks = mock.patch.object(mlp_blocks, "MOST_ROWS", ROWS_OF_AN_MLP)
+    with blocks, spoil(accelerator, *spoiled) if spoiled else nullcontext():
         train(
             model, steps, config, accelerator, folder=place, fingerprint={"data": "d"},
             stop=None if stop_after is None else lambda k: k >= stop_after,

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.usefixtures("_fresh_accelerate"),
 ]
 LAUNCHES = ("ddp", "zero2", "zero3")
-CASES = ("lora", "accumulated", "clipped", "unequal", "plcc")
+CASES = ("lora", "accumulated", "clipped", "unequal", "plcc", "checkpointed")
 # Adam divides a gradient by its own size: where that is rounding, so is the step that follows from it.
 BOUNDS = {"plcc": 1e-3, "fgaesq": 1e-3}
 WITHOUT_GRADIENT = "k_proj.bias"
