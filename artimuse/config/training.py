@@ -55,7 +55,8 @@ class TrainConfig(Section):
     ZeRO-3 leaves it out."""
     activation_checkpointing: bool = False
     """Keep every layer's input alone, and compute the layer again in the backward pass: less memory, about a
-    third more work, the same gradients; on CPUs but for rounding, where MLPs go by blocks of tokens."""
+    third more work, the same gradients; on CPUs but for rounding, where MLPs go by blocks of tokens, and where
+    the output of attention is kept too."""
     checkpoint_every: int = Field(default=200, gt=0)
     """Steps between checkpoints; the last step always has one."""
     checkpoints_kept: int = Field(default=3, ge=3)

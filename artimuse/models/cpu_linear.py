@@ -15,6 +15,7 @@ asked for a score in between.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -104,12 +105,21 @@ class _Traced(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         given, weight = ctx.saved_tensors
-        rows = gradient.flatten(0, -2)
-        of_given = of_weight = of_bias = None
-        if weight is not None:
-            of_given = product(gradient, weight.t())
-        if given is not None:
-            of_weight = product(rows.t(), given.flatten(0, -2).t())
-        if ctx.needs_input_grad[2]:
-            of_bias = rows.sum(0)
-        return of_given, of_weight, of_bias
+        return linear_gradients(ctx.needs_input_grad, given, weight, gradient, product)
+
+
+def linear_gradients(
+    needed: Sequence[bool], given: Tensor, weight: Tensor, gradient: Tensor, multiply: Any
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Of a linear layer: the gradients of its input, weight and bias, each where it is needed.
+
+    Args:
+        given: (..., in), read for the weight's alone. weight: (out, in), read for the input's alone.
+        gradient: (..., out). multiply: left, right -> left @ right.T.
+    """
+    rows = gradient.flatten(0, -2)
+    return (
+        multiply(gradient, weight.t()) if needed[0] else None,
+        multiply(rows.t(), given.flatten(0, -2).t()) if needed[1] else None,
+        rows.sum(0) if needed[2] else None,
+    )

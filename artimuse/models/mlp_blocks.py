@@ -8,8 +8,8 @@ before the next block's are made (as in ALST's tiled MLP, arXiv 2506.13996, sect
 every block is computed again, and differentiated at once.
 
 The layer's own recomputation leaves the MLP out: it ends with the last tensor that somebody kept, and the input
-of the MLP is kept before the MLP is computed. So the MLP is computed twice, as by checkpointing alone (which
-may leave its last product out, if that keeps its input before it computes).
+of the MLP is kept before the MLP is computed. So nothing is computed more often than twice, and the MLP's last
+product once (artimuse/models/unread.py).
 
 For LoRA and frozen weights: the gradients of weights are held whole beside a block's, so that with large MLPs
 and few tokens more is held than without. On CPUs, where the heap makes it count: pieces so large come to be
@@ -26,8 +26,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from artimuse.models.unread import unread
+
 MOST_ROWS = 512
 """Tokens of a block: with fewer, oneDNN's products take longer."""
+LAST = "down_proj"
+"""What transformers' MLPs call the layer that gives their output."""
 
 
 def mlp_in_blocks(mlp: nn.Module) -> None:
@@ -103,7 +107,7 @@ class _Blocks(torch.autograd.Function):
                 stack.enter_context(torch.enable_grad())
                 stack.enter_context(torch.autocast(**ctx.autocast))
                 # Not the leaf: torch's counter of FLOPs wants to know what made a module's input.
-                out = ctx.whole(leaf.view_as(leaf))
+                out = _for_gradients(ctx.whole, leaf.view_as(leaf))
             found = torch.autograd.grad(out, [leaf, *ctx.trained], slope)
             of_given.append(found[0])
             if not of_trained:
@@ -112,6 +116,21 @@ class _Blocks(torch.autograd.Function):
             for total, part in zip(of_trained, found[1:], strict=True):
                 total += part
         return torch.cat(of_given).view(given.shape), None, None, *of_trained
+
+
+def _for_gradients(whole: MethodType, rows: Tensor) -> Tensor:
+    """An MLP's output with its graph, and without its last product where that is the output."""
+    last = getattr(whole.__self__, LAST, None)
+    if last is None:
+        return whole(rows)
+    gave: list[Tensor] = []
+    handle = last.register_forward_hook(lambda _, __, out: gave.append(out))
+    try:
+        with unread(last):
+            out = whole(rows)
+    finally:
+        handle.remove()
+    return out if len(gave) == 1 and out is gave[0] else whole(rows)
 
 
 def _blocks(tokens: Tensor) -> tuple[Tensor, ...]:

@@ -25,6 +25,7 @@ from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_f
 from transformers.masking_utils import sdpa_mask
 
 from artimuse.batch import PADDING
+from artimuse.models.kept_values import once
 
 NAME = "artimuse_tree"
 
@@ -118,11 +119,8 @@ def _attend(
         # As autocast itself does for torch's attention: rotated queries are float32 here, values are not.
         lower = torch.get_autocast_dtype(query.device.type)
         query, key, value = query.to(lower), key.to(lower), value.to(lower)
-    groups = query.shape[1] // key.shape[1]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    attended: Any = _TreeAttention.apply(
-        query, repeat_kv(key, groups), repeat_kv(value, groups), tree_layout, scale
-    )
+    attended: Any = _TreeAttention.apply(query, key, value, tree_layout, scale)
     return attended.transpose(1, 2).contiguous(), None
 
 
@@ -144,38 +142,21 @@ def _grouped(
 
 
 class _TreeAttention(torch.autograd.Function):
-    """query, key, value: (R,heads,T,D) -> (R,heads,T,D); 0 at padding, which nothing reads."""
+    """query: (R,heads,T,D), key and value: (R,groups,T,D) -> (R,heads,T,D); 0 at padding, which nothing reads.
+
+    Keys and values are kept as they come, and repeated for the heads that share them where they are used.
+    """
 
     @staticmethod
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, layout: TreeLayout, scale: float
     ) -> Tensor:
-        out = torch.zeros_like(query)
-        total = query.new_zeros(query.shape[:3], dtype=torch.float32)
-        for place in layout:
-            row = slice(place.row, place.row + 1)
-
-            def part(queries: slice, keys: slice, *, causal: bool, row: slice = row) -> Any:
-                return _forward(
-                    query[row, :, queries], key[row, :, keys], value[row, :, keys], causal, scale
-                )
-
-            prefix = slice(place.start, place.split)
-            if place.split > place.start:
-                out[row, :, prefix], total[row, :, prefix] = part(prefix, prefix, causal=True)
-            if not place.cuts:
-                continue
-            for begin, end in place.branches:
-                own = slice(begin, end)
-                out[row, :, own], total[row, :, own] = part(own, own, causal=True)
-            if place.split > place.start:
-                behind = slice(place.split, place.end)
-                seen, weight = part(behind, prefix, causal=False)
-                before = total[row, :, behind]
-                both = torch.logaddexp(before, weight)
-                merged = out[row, :, behind].float() * (before - both).exp()[..., None]
-                merged += seen.float() * (weight - both).exp()[..., None]
-                out[row, :, behind], total[row, :, behind] = merged.to(out.dtype), both
+        groups = query.shape[1] // key.shape[1]
+        out, total = once(
+            lambda: _attended(
+                query, repeat_kv(key, groups), repeat_kv(value, groups), layout, scale
+            )
+        )
         ctx.save_for_backward(query, key, value, out, total)
         ctx.layout, ctx.scale = layout, scale
         return out
@@ -183,6 +164,8 @@ class _TreeAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         query, key, value, out, total = ctx.saved_tensors
+        groups = query.shape[1] // key.shape[1]
+        key, value = repeat_kv(key, groups), repeat_kv(value, groups)
         of_query, of_key, of_value = (torch.zeros_like(t) for t in (query, key, value))
         for place in ctx.layout:
             row = slice(place.row, place.row + 1)
@@ -200,7 +183,45 @@ class _TreeAttention(torch.autograd.Function):
                 of_query[row, :, queries] += found[0]
                 of_key[row, :, keys] += found[1]
                 of_value[row, :, keys] += found[2]
-        return of_query, of_key, of_value, None, None
+        return of_query, _summed(of_key, groups), _summed(of_value, groups), None, None
+
+
+def _summed(gradient: Tensor, groups: int) -> Tensor:
+    """(R,heads,T,D) -> (R,heads/groups,T,D): what repeat_kv gave to several heads."""
+    return gradient.unflatten(1, (-1, groups)).sum(2) if groups > 1 else gradient
+
+
+def _attended(
+    query: Tensor, key: Tensor, value: Tensor, layout: TreeLayout, scale: float
+) -> tuple[Tensor, Tensor]:
+    """(R,heads,T,D), and the log-sum-exp (R,heads,T)."""
+    out = torch.zeros_like(query)
+    total = query.new_zeros(query.shape[:3], dtype=torch.float32)
+    for place in layout:
+        row = slice(place.row, place.row + 1)
+
+        def part(queries: slice, keys: slice, *, causal: bool, row: slice = row) -> Any:
+            return _forward(
+                query[row, :, queries], key[row, :, keys], value[row, :, keys], causal, scale
+            )
+
+        prefix = slice(place.start, place.split)
+        if place.split > place.start:
+            out[row, :, prefix], total[row, :, prefix] = part(prefix, prefix, causal=True)
+        if not place.cuts:
+            continue
+        for begin, end in place.branches:
+            own = slice(begin, end)
+            out[row, :, own], total[row, :, own] = part(own, own, causal=True)
+        if place.split > place.start:
+            behind = slice(place.split, place.end)
+            seen, weight = part(behind, prefix, causal=False)
+            before = total[row, :, behind]
+            both = torch.logaddexp(before, weight)
+            merged = out[row, :, behind].float() * (before - both).exp()[..., None]
+            merged += seen.float() * (weight - both).exp()[..., None]
+            out[row, :, behind], total[row, :, behind] = merged.to(out.dtype), both
+    return out, total
 
 
 def _forward(

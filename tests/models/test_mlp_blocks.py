@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 from trained import batches, disturb, lora_config, save_base
 
@@ -40,7 +42,8 @@ class Mlp(nn.Module):
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
-        self.gate, self.up, self.down = nn.Linear(8, 24), nn.Linear(8, 24), nn.Linear(24, 8)
+        self.gate, self.up = nn.Linear(8, 24), nn.Linear(8, 24)
+        self.down_proj = nn.Linear(24, 8)
         self.dropout = nn.Dropout(dropout)
         self.seen: list[int] = []
         self.types: set[torch.dtype] = set()
@@ -48,7 +51,7 @@ class Mlp(nn.Module):
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         self.seen.append(given.shape[:-1].numel())
         inner = nn.functional.silu(self.gate(given)) * self.up(given)
-        out = self.down(self.dropout(inner))
+        out = self.down_proj(self.dropout(inner))
         self.types.add(out.dtype)
         return out
 
@@ -74,8 +77,22 @@ def pair(**options: Any) -> tuple[Mlp, Mlp]:
     return whole, cut
 
 
+class Products(TorchDispatchMode):
+    """Counts the products of matrices by the width of their left one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_width: Counter[int] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm):
+            left = args[-2]
+            self.of_width[left.shape[1]] += left.shape[0]
+        return func(*args, **kwargs or {})
+
+
 @pytest.mark.parametrize("checkpointed", [True, False])
-@pytest.mark.parametrize("frozen", [(), ("gate",), ("gate", "up", "down")])
+@pytest.mark.parametrize("frozen", [(), ("gate",), ("gate", "up", "down_proj")])
 @pytest.mark.parametrize("shape", [(3, 10, 8), (29, 8), (1, 15, 8)])
 def test_gradients_are_those_of_the_whole(
     shape: tuple[int, ...], frozen: tuple[str, ...], checkpointed: bool
@@ -99,6 +116,31 @@ def test_no_more_products_than_by_checkpointing_and_never_more_at_one_time() -> 
     assert whole.seen == [32, 32]
     assert sum(cut.seen) == 64
     assert max(cut.seen) <= ROWS
+
+
+def test_the_last_product_is_not_computed_again() -> None:
+    """Of 32 tokens: the value once; its gradient is the one product that has the output's 8 for the left
+    width, and with the gate's and the up's values, twice each."""
+    _, cut = pair()
+    cut.requires_grad_(False)
+    with Products() as products:
+        step(cut, torch.randn(32, 8))
+    assert products.of_width[24] == 32 + 2 * 32, "the value, and the gradients of gate and up"
+    assert products.of_width[8] == 2 * (32 + 32) + 32
+
+
+def test_a_last_product_that_is_not_the_output_is_computed_again() -> None:
+    class Scaled(Mlp):
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
+            return super().forward(given).exp()
+
+    whole = Scaled()
+    cut = copy.deepcopy(whole)
+    mlp_in_blocks(cut)
+    given = torch.randn(30, 8)
+    expected, found = step(whole, given), step(cut, given)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, atol=1e-4, rtol=1e-5)
 
 
 def test_autocast_is_that_of_the_forward_pass() -> None:
@@ -143,8 +185,8 @@ def test_a_copy_is_its_own_and_can_be_taken_back() -> None:
     _, first = pair()
     second = copy.deepcopy(first)
     with torch.no_grad():
-        second.down.weight.zero_()
-        second.down.bias.zero_()
+        second.down_proj.weight.zero_()
+        second.down_proj.bias.zero_()
     given = torch.randn(30, 8, requires_grad=True)
     assert not second(given).any()
     assert first(given).any()
