@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from trained import batches, disturb, lora_config, save_base
 
@@ -122,17 +122,8 @@ def test_a_checkpointed_model_attends_once(
 
     monkeypatch.setattr(tree_attention, "_attended", count)
 
-    def gradients(model: nn.Module) -> dict[str, Tensor]:
+    for model in (plain, cut):
         counted.clear()
-        torch.manual_seed(0)
         outputs = model.train()(batch)
         (outputs.text_logits.float().pow(2).mean() + outputs.scores.mean()).backward()
-        return {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-
-    expected, once_a_layer = gradients(plain), len(counted)
-    assert once_a_layer == len(plain.transformers_model.model.language_model.layers)
-    found = gradients(cut)
-    assert len(counted) == once_a_layer
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, atol=1e-6, rtol=1e-4)
+        assert len(counted) == len(model.transformers_model.model.language_model.layers)
